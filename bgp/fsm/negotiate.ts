@@ -1,0 +1,81 @@
+/**
+ * What two OPENs agree on, or the NOTIFICATION for the one that we cannot accept.
+ *
+ * Owns: the meaning of an OPEN. Must not know: its bytes, whose well-formedness is the codec's matter, and states.
+ * Source: RFC 4271 sections 4.2 and 6.2, RFC 4760 section 8, RFC 5492, RFC 6286, RFC 6793, RFC 7313, RFC 8654.
+ */
+import type { Family } from '../net/index.js';
+import {
+  type Capability,
+  DEFAULT_MAX_MESSAGE_LENGTH,
+  EXTENDED_MAX_MESSAGE_LENGTH,
+  type GracefulRestartCapability,
+  type NotificationMessage,
+  type OpenMessage,
+} from '../wire/index.js';
+import { badBgpIdentifier, badPeerAs } from './notifications.js';
+import type { Direction, FsmConfig, NegotiatedSession } from './types.js';
+
+/**
+ * Judges the peer's OPEN against our configuration.
+ *
+ * @returns the session, or the NOTIFICATION to send: 2/2 for another AS than the configured one or AS 0, 2/3 for
+ * BGP Identifier 0 or, over iBGP, our own. `'code' in result` tells them apart.
+ *
+ * No family in common is no error: the session then carries no routes, and the API shows why. Sending 2/7
+ * (RFC 5492 §5) is for a speaker that insists, and we do not.
+ */
+export function negotiate(
+  open: OpenMessage,
+  config: FsmConfig,
+  direction: Direction,
+): NegotiatedSession | NotificationMessage {
+  // RFC 4271 §6.2: the AS that the configuration expects, which is never 0 (RFC 7607 §2).
+  if (open.asn !== config.peerAs) return badPeerAs();
+  const peerType = config.peerAs === config.localAs ? 'ibgp' : 'ebgp';
+  // RFC 6286 §2.2: not zero, and unique within an AS; peers in different ASes may share one.
+  if (open.bgpIdentifier === 0) return badBgpIdentifier();
+  if (peerType === 'ibgp' && open.bgpIdentifier === config.bgpIdentifier) return badBgpIdentifier();
+
+  const ours = config.capabilities();
+  const theirs = open.capabilities;
+  const both = (kind: Capability['kind']): boolean => has(ours, kind) && has(theirs, kind);
+  const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
+  const gracefulRestart = gracefulRestartOf(theirs);
+  const theirFamilies = familiesOf(theirs);
+  return {
+    direction,
+    peerAs: open.asn,
+    peerIdentifier: open.bgpIdentifier,
+    peerType,
+    // RFC 4271 §4.2: the smaller of both. §4.4: keepalives at a third of it; none where it is zero.
+    holdTimeSeconds,
+    keepaliveSeconds: Math.floor(holdTimeSeconds / 3),
+    as4: both('fourOctetAs'),
+    families: familiesOf(ours).filter((family) => theirFamilies.includes(family)),
+    routeRefresh: both('routeRefresh'),
+    enhancedRouteRefresh: both('enhancedRouteRefresh'),
+    maxMessageLength: both('extendedMessage') ? EXTENDED_MAX_MESSAGE_LENGTH : DEFAULT_MAX_MESSAGE_LENGTH,
+    ...(gracefulRestart === undefined ? {} : { gracefulRestart }),
+    peerCapabilities: theirs,
+  };
+}
+
+/** RFC 4724 §3: of several instances all but the last are ignored. */
+export function gracefulRestartOf(
+  capabilities: readonly Capability[],
+): GracefulRestartCapability | undefined {
+  return capabilities.findLast((capability) => capability.kind === 'gracefulRestart');
+}
+
+function has(capabilities: readonly Capability[], kind: Capability['kind']): boolean {
+  return capabilities.some((capability) => capability.kind === kind);
+}
+
+/** RFC 4760 §8; a speaker that announces no family at all speaks IPv4 unicast (RFC 4271). */
+function familiesOf(capabilities: readonly Capability[]): readonly Family[] {
+  const families = capabilities.flatMap((capability) =>
+    capability.kind === 'multiprotocol' ? [capability.family] : [],
+  );
+  return families.length === 0 ? ['ipv4'] : [...new Set(families)];
+}

@@ -1,0 +1,136 @@
+/**
+ * What two OPENs agree on, and which OPEN is refused.
+ */
+import { describe, expect, test } from 'vitest';
+import { negotiate } from '../../../../bgp/fsm/index.js';
+import { ipv4 } from '../../../../bgp/net/index.js';
+import type { Capability } from '../../../../bgp/wire/index.js';
+import {
+  capabilitiesOf,
+  fsmConfig,
+  gracefulRestart,
+  notificationOf,
+  OUR_AS,
+  OUR_ID,
+  PEER_AS,
+  PEER_ID,
+  peerOpen,
+} from '../../../support/fsm-builders.js';
+
+const IPV4: Capability = { kind: 'multiprotocol', family: 'ipv4' };
+const IPV6: Capability = { kind: 'multiprotocol', family: 'ipv6' };
+
+/** What both agree on when we announce `ours` and the peer `theirs`. */
+function agreed(ours: readonly Capability[], theirs: readonly Capability[]) {
+  return negotiate(peerOpen({ capabilities: theirs }), fsmConfig({ capabilities: () => ours }), 'outgoing');
+}
+
+test('RFC 4271 4.2: two OPENs that fit make a session', () => {
+  const capabilities = capabilitiesOf(PEER_AS);
+  expect(negotiate(peerOpen({ holdTimeSeconds: 30 }), fsmConfig(), 'incoming')).toEqual({
+    direction: 'incoming',
+    peerAs: PEER_AS,
+    peerIdentifier: PEER_ID,
+    peerType: 'ebgp',
+    holdTimeSeconds: 30,
+    keepaliveSeconds: 10,
+    as4: true,
+    families: ['ipv4'],
+    routeRefresh: true,
+    enhancedRouteRefresh: false,
+    maxMessageLength: 4096,
+    peerCapabilities: capabilities,
+  });
+});
+
+describe('RFC 4271 6.2 Bad Peer AS', () => {
+  test.each([
+    ['another AS', 64999],
+    ['our own AS where eBGP is configured', OUR_AS],
+    ['AS 0 (RFC 7607)', 0],
+  ])('%s is NOTIFICATION 2/2', (_name, asn) => {
+    expect(negotiate(peerOpen({ asn }), fsmConfig(), 'outgoing')).toEqual(notificationOf(2, 2));
+  });
+});
+
+describe('RFC 6286 BGP Identifier', () => {
+  const ibgp = fsmConfig({ peerAs: OUR_AS });
+
+  test('0 is NOTIFICATION 2/3', () => {
+    const open = peerOpen({ bgpIdentifier: ipv4(0) });
+    expect(negotiate(open, fsmConfig(), 'outgoing')).toEqual(notificationOf(2, 3));
+  });
+
+  test('our own is NOTIFICATION 2/3 over iBGP', () => {
+    const open = peerOpen({ asn: OUR_AS, bgpIdentifier: OUR_ID });
+    expect(negotiate(open, ibgp, 'outgoing')).toEqual(notificationOf(2, 3));
+  });
+
+  test('our own is fine over eBGP', () => {
+    const open = peerOpen({ bgpIdentifier: OUR_ID });
+    expect(negotiate(open, fsmConfig(), 'outgoing')).toMatchObject({
+      peerType: 'ebgp',
+      peerIdentifier: OUR_ID,
+    });
+  });
+
+  test('any non-zero 32-bit number is fine, such as 255.255.255.255', () => {
+    const open = peerOpen({ asn: OUR_AS, bgpIdentifier: ipv4(0xffffffff) });
+    expect(negotiate(open, ibgp, 'outgoing')).toMatchObject({ peerType: 'ibgp' });
+  });
+});
+
+describe('RFC 4760 8 families', () => {
+  test.each<[string, readonly Capability[], readonly Capability[], readonly string[]]>([
+    ['both of both', [IPV4, IPV6], [IPV6, IPV4], ['ipv4', 'ipv6']],
+    ['only what both announce', [IPV4, IPV6], [IPV6], ['ipv6']],
+    ['a peer without the capability speaks IPv4 (RFC 4271)', [IPV4, IPV6], [], ['ipv4']],
+    ['so do we without it', [], [IPV4, IPV6], ['ipv4']],
+    ['none in common is a session without routes', [IPV6], [IPV4], []],
+    ['one announced twice counts once', [IPV4, IPV4], [IPV4, IPV4], ['ipv4']],
+  ])('%s', (_name, ours, theirs, families) => {
+    expect(agreed(ours, theirs)).toMatchObject({ families });
+  });
+});
+
+describe('capabilities that need both sides', () => {
+  const cases: readonly (readonly [string, Capability, object, object])[] = [
+    ['RFC 6793 4-octet AS', { kind: 'fourOctetAs', asn: 1 }, { as4: true }, { as4: false }],
+    ['RFC 2918 route refresh', { kind: 'routeRefresh' }, { routeRefresh: true }, { routeRefresh: false }],
+    [
+      'RFC 7313 enhanced route refresh',
+      { kind: 'enhancedRouteRefresh' },
+      { enhancedRouteRefresh: true },
+      { enhancedRouteRefresh: false },
+    ],
+    [
+      'RFC 8654 extended messages',
+      { kind: 'extendedMessage' },
+      { maxMessageLength: 65535 },
+      { maxMessageLength: 4096 },
+    ],
+  ];
+  test.each(cases)('%s', (_name, capability, withBoth, otherwise) => {
+    expect(agreed([capability], [capability])).toMatchObject(withBoth);
+    expect(agreed([capability], [])).toMatchObject(otherwise);
+    expect(agreed([], [capability])).toMatchObject(otherwise);
+  });
+});
+
+describe('RFC 4724 3 graceful restart', () => {
+  test("the session carries the peer's capability, whatever ours says", () => {
+    const theirs = gracefulRestart({ restartTimeSeconds: 77 });
+    expect(agreed([], [theirs])).toMatchObject({ gracefulRestart: theirs });
+  });
+
+  test('of several instances the last one counts', () => {
+    const last = gracefulRestart({ restartTimeSeconds: 2 });
+    expect(agreed([], [gracefulRestart({ restartTimeSeconds: 1 }), last])).toMatchObject({
+      gracefulRestart: last,
+    });
+  });
+
+  test('absent stays absent', () => {
+    expect(agreed([gracefulRestart()], [])).not.toHaveProperty('gracefulRestart');
+  });
+});
