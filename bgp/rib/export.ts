@@ -1,0 +1,154 @@
+/**
+ * What the protocol makes of a route on its way to one peer: whether it may go there at all, and how its attributes
+ * and next hop look there.
+ *
+ * Owns: the rules of RFC 4271 sections 5 and 9.2, RFC 1997, RFC 4360 section 6 and RFC 4456. Must not know: tables,
+ * policies, what the peer was told before.
+ */
+import {
+  addressFamily,
+  type Family,
+  type IpAddress,
+  type Ipv4,
+  isHostAddress,
+  isLinkLocal,
+  prefixContainsAddress,
+} from '../net/index.js';
+import { type AsPathSegment, COMMUNITY, type NextHop, type PathAttributes } from '../wire/index.js';
+import { DEFAULT_LOCAL_PREF } from './path.js';
+import type { NextHopMode, Path, RibPeer } from './types.js';
+
+/** Longest segment of an AS_PATH: its count is one octet (RFC 4271 §4.3). */
+const MAX_SEGMENT_ASNS = 255;
+/** RFC 4360 §2: set in the type of an extended community that must not leave the AS. */
+const NON_TRANSITIVE = 0x40n << 56n;
+
+/** What a peer is told, or why it is not told. */
+export type Exported =
+  | { readonly attributes: PathAttributes; readonly nextHop: NextHop }
+  | { readonly refusal: string };
+
+/** @returns why the protocol forbids telling `peer` of `best`; undefined where the policy decides. */
+export function whyForbidden(peer: RibPeer, best: Path): string | undefined {
+  const source = best.peer;
+  // RFC 1997: a route *received* with the community; on our own routes it is for the receiver.
+  if (source === undefined) return undefined;
+  if (source.id === peer.id) return 'it was learned from this peer';
+  const communities = best.attributes.communities ?? [];
+  if (communities.includes(COMMUNITY.NO_ADVERTISE)) return 'it carries NO_ADVERTISE';
+  if (peer.type === 'ebgp') {
+    if (communities.includes(COMMUNITY.NO_EXPORT)) return 'it carries NO_EXPORT';
+    if (communities.includes(COMMUNITY.NO_EXPORT_SUBCONFED)) return 'it carries NO_EXPORT_SUBCONFED';
+    return undefined;
+  }
+  // RFC 4271 §9.2, RFC 4456 §6: from a client to everybody, from anybody else to clients only.
+  if (source.type === 'ibgp' && source.routeReflectorClient !== true && peer.routeReflectorClient !== true) {
+    return 'it was learned over iBGP and neither side is a reflection client';
+  }
+  return undefined;
+}
+
+/**
+ * The route as `peer` sees it.
+ * @param best the best path as the tables hold it: its `peer` is where the route came from.
+ * @param path `best`, or what the export policy made of it.
+ * @param clusterId our own (RFC 4456 §7).
+ */
+export function exportPath(
+  peer: RibPeer,
+  family: Family,
+  best: Path,
+  path: Path,
+  mode: NextHopMode,
+  clusterId: Ipv4,
+): Exported {
+  const address = nextHopFor(peer, family, best, path, mode);
+  if (typeof address === 'object') return address;
+  const attributes =
+    peer.type === 'ebgp' ? towardsOutside(peer, best, path) : towardsInside(best, path, clusterId);
+  // The link-local address of a received next hop is for the link that it came over (RFC 2545 §3).
+  return { attributes, nextHop: { address } };
+}
+
+function nextHopFor(
+  peer: RibPeer,
+  family: Family,
+  best: Path,
+  path: Path,
+  mode: NextHopMode,
+): IpAddress | { readonly refusal: string } {
+  const received = path.nextHop.address;
+  const reflected = peer.type === 'ibgp' && best.peer?.type === 'ibgp';
+  if (mode !== 'self' && canBePassedOn(received, family)) {
+    const wanted = mode === 'keep' || reflected || isThirdParty(peer, received);
+    // RFC 4271 §5.1.3: never the peer's own address. It needs no reflection of a route that leads to itself.
+    if (wanted && received !== peer.address) return received;
+    if (wanted && reflected) return { refusal: 'its next hop is this peer itself' };
+  }
+  const own = [peer.localAddress, peer.localAddress6].find(
+    (address) => address !== undefined && addressFamily(address) === family,
+  );
+  return own ?? { refusal: `there is no ${family} address of ours to give as the next hop` };
+}
+
+/** An own route has no next hop, a link-local one means nothing beyond its link, another family's needs RFC 8950. */
+function canBePassedOn(nextHop: IpAddress, family: Family): boolean {
+  return isHostAddress(nextHop) && !isLinkLocal(nextHop) && addressFamily(nextHop) === family;
+}
+
+/** RFC 4271 §5.1.3: the next hop is a neighbour of both of us, so the peer may send there directly. */
+function isThirdParty(peer: RibPeer, nextHop: IpAddress): boolean {
+  return (
+    peer.type === 'ebgp' &&
+    peer.sharedSubnet !== undefined &&
+    prefixContainsAddress(peer.sharedSubnet, nextHop)
+  );
+}
+
+/** Over eBGP: our AS in front, nothing that is for inside an AS only. */
+function towardsOutside(peer: RibPeer, best: Path, path: Path): PathAttributes {
+  const {
+    localPref: _,
+    med,
+    originatorId: __,
+    clusterList: ___,
+    extendedCommunities,
+    ...rest
+  } = path.attributes;
+  // RFC 4271 §5.1.4: the MED of another AS ends here; one of our own, or of the policy, goes out.
+  const ownMed = best.peer === undefined || med !== best.attributes.med;
+  const transitive = extendedCommunities?.filter((community) => (community & NON_TRANSITIVE) === 0n) ?? [];
+  return {
+    ...rest,
+    asPath: prepend(withoutConfederation(path.attributes.asPath), peer.localAs),
+    ...(ownMed && med !== undefined ? { med } : {}),
+    ...(transitive.length > 0 ? { extendedCommunities: transitive } : {}),
+  };
+}
+
+/** Over iBGP: LOCAL_PREF always (RFC 4271 §5.1.5), and the marks of a reflector where the route is reflected. */
+function towardsInside(best: Path, path: Path, clusterId: Ipv4): PathAttributes {
+  const { attributes } = path;
+  const preferred = { ...attributes, localPref: attributes.localPref ?? DEFAULT_LOCAL_PREF };
+  if (best.peer?.type !== 'ibgp') return preferred;
+  // RFC 4456 §8
+  return {
+    ...preferred,
+    originatorId: attributes.originatorId ?? best.peer.identifier,
+    clusterList: [clusterId, ...(attributes.clusterList ?? [])],
+  };
+}
+
+/** RFC 4271 §5.1.2 b: into the leading AS_SEQUENCE, or a new one where there is none or no room in it. */
+function prepend(segments: readonly AsPathSegment[], asn: number): readonly AsPathSegment[] {
+  const [first, ...rest] = segments;
+  if (first?.kind === 'sequence' && first.asns.length < MAX_SEGMENT_ASNS) {
+    return [{ kind: 'sequence', asns: [asn, ...first.asns] }, ...rest];
+  }
+  return [{ kind: 'sequence', asns: [asn] }, ...segments];
+}
+
+/** RFC 5065 §4.1 c: confederation segments do not leave the confederation. */
+function withoutConfederation(segments: readonly AsPathSegment[]): readonly AsPathSegment[] {
+  return segments.filter(({ kind }) => kind === 'sequence' || kind === 'set');
+}

@@ -1,0 +1,97 @@
+/**
+ * The Loc-RIB of one family: every usable path to every prefix, and the best one of each (RFC 4271 section 3.2).
+ *
+ * Owns: the candidates, best first, and telling a changed route from an unchanged one. Must not know: where
+ * candidates come from and who is told. A prefix with one path, the usual case, costs one reference.
+ */
+import type { Family, Prefix } from '../net/index.js';
+import { type Decision, decide, type IgpCost } from './decision.js';
+import { sameRoute } from './path.js';
+import type { BestPathChange, BestRoute, Path, PeerId } from './types.js';
+
+type Candidates = readonly [Path, ...Path[]];
+
+export class LocRib {
+  readonly family: Family;
+  readonly #igpCost: IgpCost;
+  /** A lone path, or several with the best one first. */
+  readonly #routes = new Map<Prefix, Path | Candidates>();
+  readonly #counts = new Map<PeerId | undefined, number>();
+
+  constructor(family: Family, igpCost: IgpCost) {
+    this.family = family;
+    this.#igpCost = igpCost;
+  }
+
+  get size(): number {
+    return this.#routes.size;
+  }
+
+  /** How many candidates a peer has, or this node itself. */
+  countFrom(source: PeerId | undefined): number {
+    return this.#counts.get(source) ?? 0;
+  }
+
+  best(prefix: Prefix): Path | undefined {
+    return this.#candidates(prefix)?.[0];
+  }
+
+  /** The candidate of one peer, or of this node itself. */
+  from(prefix: Prefix, source: PeerId | undefined): Path | undefined {
+    return this.#candidates(prefix)?.find((path) => path.peer?.id === source);
+  }
+
+  /** The whole decision for one prefix; undefined where there is no path. */
+  explain(prefix: Prefix): Decision | undefined {
+    const candidates = this.#candidates(prefix);
+    return candidates && decide(candidates, this.#igpCost);
+  }
+
+  prefixes(): Iterable<Prefix> {
+    return this.#routes.keys();
+  }
+
+  *bestRoutes(): Generator<BestRoute> {
+    for (const [prefix, entry] of this.#routes) {
+      const { best: path, reason } = decide(asCandidates(entry), this.#igpCost);
+      yield { prefix, path, reason };
+    }
+  }
+
+  /**
+   * Puts `path` in the place of what `source` offered before; undefined takes it away.
+   * @returns the change of the best route, where the route differs (see `sameRoute`).
+   */
+  replace(prefix: Prefix, source: PeerId | undefined, path: Path | undefined): BestPathChange | undefined {
+    const before = this.#candidates(prefix) ?? [];
+    const [previous] = before;
+    const others = before.filter((candidate) => candidate.peer?.id !== source);
+    if (path === undefined && others.length === before.length) return undefined;
+    this.#count(source, (path === undefined ? 0 : 1) - (before.length - others.length));
+    const [first, ...rest] = path === undefined ? others : [path, ...others];
+    if (first === undefined) {
+      this.#routes.delete(prefix);
+      return { prefix, reason: 'no usable path is left', ...(previous === undefined ? {} : { previous }) };
+    }
+    const { best, reason } = decide([first, ...rest], this.#igpCost);
+    const lesser = [first, ...rest].filter((candidate) => candidate !== best);
+    this.#routes.set(prefix, lesser.length === 0 ? best : [best, ...lesser]);
+    if (sameRoute(previous, best)) return undefined;
+    return { prefix, best, reason, ...(previous === undefined ? {} : { previous }) };
+  }
+
+  #candidates(prefix: Prefix): Candidates | undefined {
+    const entry = this.#routes.get(prefix);
+    return entry && asCandidates(entry);
+  }
+
+  #count(source: PeerId | undefined, by: number): void {
+    const count = this.countFrom(source) + by;
+    if (count === 0) this.#counts.delete(source);
+    else this.#counts.set(source, count);
+  }
+}
+
+function asCandidates(entry: Path | Candidates): Candidates {
+  return 'attributes' in entry ? [entry] : entry;
+}
