@@ -1,0 +1,118 @@
+/**
+ * Connections from addresses that are no peer: told so, logged once, and never able to cost much.
+ *
+ * Owns: the bounds on strangers and the line that lets one in. Must not know: peers.
+ * Source: RFC 4486 section 4 (Cease, Connection Rejected).
+ */
+import type { Logger } from 'pino';
+import { formatIpAddress, formatIpv4, type IpAddress } from '../net/index.js';
+import {
+  CEASE,
+  DEFAULT_MAX_MESSAGE_LENGTH,
+  NOTIFICATION,
+  notification,
+  type OpenMessage,
+} from '../wire/index.js';
+import type { CancelTimer, Clock } from './clock.js';
+import { Connection, noMessages } from './connection.js';
+import type { ByteStream } from './transport.js';
+
+/** How long a stranger may take to say who it is. */
+const OPEN_WAIT_MS = 5_000;
+/** Strangers at one time; further ones are closed without a word. */
+const MAX_CONNECTIONS = 16;
+/** The same address is one line in this time. */
+const LOG_INTERVAL_MS = 60_000;
+/** Addresses remembered for that. */
+const MAX_REMEMBERED = 1_000;
+
+export class Strangers {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #connections = new Map<Connection, CancelTimer>();
+  readonly #loggedAtMs = new Map<IpAddress, number>();
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Waits for the stranger's OPEN, so that the log line can name its AS, then refuses it. */
+  meet(stream: ByteStream): void {
+    if (this.#connections.size >= MAX_CONNECTIONS) {
+      stream.attach({ onData: () => {}, onDrain: () => {}, onClose: () => {} });
+      stream.destroy();
+      return;
+    }
+    const context = { as4: true, peerType: 'ebgp', maxMessageLength: DEFAULT_MAX_MESSAGE_LENGTH } as const;
+    const connection = new Connection(stream, context, noMessages(), {
+      onMessage: (message) => this.#refuse(connection, stream, message.type === 'OPEN' ? message : undefined),
+      onFault: () => this.#refuse(connection, stream),
+      onClose: () => this.#forget(connection),
+      onDrain: () => {},
+    });
+    this.#connections.set(
+      connection,
+      this.#clock.setTimer(OPEN_WAIT_MS, () => this.#refuse(connection, stream)),
+    );
+  }
+
+  close(): void {
+    for (const connection of [...this.#connections.keys()]) {
+      this.#forget(connection);
+      connection.destroy();
+    }
+  }
+
+  #refuse(connection: Connection, stream: ByteStream, open?: OpenMessage): void {
+    this.#forget(connection);
+    connection.send(notification(NOTIFICATION.CEASE, CEASE.CONNECTION_REJECTED));
+    connection.close();
+    this.#report(stream.remote, open);
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.get(connection)?.();
+    this.#connections.delete(connection);
+  }
+
+  #report(address: IpAddress, open: OpenMessage | undefined): void {
+    const now = this.#clock.now();
+    const loggedAtMs = this.#loggedAtMs.get(address);
+    if (loggedAtMs !== undefined && now - loggedAtMs < LOG_INTERVAL_MS) return;
+    this.#loggedAtMs.delete(address);
+    this.#loggedAtMs.set(address, now);
+    for (const oldest of this.#loggedAtMs.keys()) {
+      if (this.#loggedAtMs.size <= MAX_REMEMBERED) break;
+      this.#loggedAtMs.delete(oldest);
+    }
+    const text = formatIpAddress(address);
+    if (open === undefined) {
+      this.#log.warn(
+        { address: text, fault: 'remote' },
+        'a stranger connected and sent no BGP OPEN; refused',
+      );
+      return;
+    }
+    this.#log.warn(
+      {
+        address: text,
+        asn: open.asn,
+        bgpIdentifier: formatIpv4(open.bgpIdentifier),
+        fault: 'remote',
+        letInWith: peerManifest(text, open.asn),
+      },
+      'a stranger wants to be a peer; refused',
+    );
+  }
+}
+
+/** The resource that would make a peer of the stranger, on one line: YAML reads JSON. */
+function peerManifest(address: string, asn: number): string {
+  return JSON.stringify({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'BGPPeer',
+    metadata: { name: `peer-${address.replace(/[.:]+/g, '-')}` },
+    spec: { peerIP: address, asNumber: asn },
+  });
+}
