@@ -1,0 +1,46 @@
+/** The agent's status as a list of names and values. Pure. */
+import type { StatusRow } from '../schemas/index.js';
+import { formatDuration, formatSince } from './duration.js';
+import { renderPairs, type TextOptions } from './table.js';
+
+/** One line per subject; what is wrong is spelled out below it. */
+export function renderStatus(status: StatusRow, options: TextOptions = {}): string {
+  const { counts, datastore, dataplane, config, configErrors, readiness } = status;
+  const ago = (failure: { readonly text: string; readonly at: string } | null, label: string): string[] =>
+    failure ? [`${label}: ${failure.text} (${formatSince(failure.at, options.now)} ago)`] : [];
+  return renderPairs(
+    [
+      ['node', `${status.node}, AS ${status.localAs}, identifier ${status.bgpIdentifier}`],
+      ['ready', readiness.ready ? 'yes' : ['no', ...readiness.reasons]],
+      ['agent', `${status.version}, up ${formatDuration(status.uptimeSeconds)}`],
+      ['listens on', status.listen.join(', ')],
+      ['peers', `${counts.peersEstablished} of ${counts.peers} established`],
+      ['routes', `${counts.routesOk} of ${counts.routes} ok`],
+      ['data plane', [describeDataplane(dataplane), ...ago(dataplane.lastError, 'last error')]],
+      ['tunnel', describeTunnel(dataplane.tunnel)],
+      ['datastore', [`${datastore.source}, ${datastore.state}`, ...ago(datastore.lastError, 'last error')]],
+      [
+        'configuration',
+        [
+          `number ${config.generation}, loaded ${formatSince(config.loadedAt, options.now)} ago`,
+          ...(configErrors.length > 0
+            ? ['still in force, because the newest one is wrong:', ...configErrors]
+            : []),
+        ],
+      ],
+    ],
+    options,
+  );
+}
+
+function describeDataplane({ enabled, drift, failures }: StatusRow['dataplane']): string {
+  if (!enabled) return 'off: routes are exchanged, the kernel is left alone';
+  return `on, drift ${drift}, failures ${failures}`;
+}
+
+function describeTunnel(tunnel: StatusRow['dataplane']['tunnel']): string {
+  if (!tunnel) return '';
+  const address = tunnel.address === null ? '' : `, address ${tunnel.address}`;
+  const mtu = tunnel.mtu === null ? '' : `, mtu ${tunnel.mtu}`;
+  return `${tunnel.device} ${tunnel.state}${address}${mtu}`;
+}

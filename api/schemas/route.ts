@@ -1,0 +1,79 @@
+/**
+ * One row of `GET /routes`: what was learned, what was chosen, what the kernel has, and whether they agree.
+ *
+ * Owns: the shape that users know the agent by. Fields are only ever added.
+ */
+import { type Static, Type } from 'typebox';
+import { asNumber, count, list, orNull, record, time } from './shape.js';
+
+/** How packets to the prefix leave this node. `none`: the next hop cannot be reached. */
+export const ROUTE_MODES = ['direct', 'ipip', 'local', 'blackhole', 'none'] as const;
+
+/**
+ * Whether the kernel agrees. `shadowed`: a foreign route with a better metric wins; `conflict`: a foreign route has our
+ * metric, ours is not installed; `stale`: kept from an earlier session or run until the peer has spoken again;
+ * `blackhole`: the route is in place and packets to it are lost all the same (a route that drops on purpose is `ok`,
+ * its mode is `blackhole`).
+ */
+export const ROUTE_STATES = [
+  'ok',
+  'pending',
+  'conflict',
+  'shadowed',
+  'failed',
+  'stale',
+  'blackhole',
+] as const;
+
+export const PEER_TYPES = ['ibgp', 'ebgp'] as const;
+
+const LearnedFrom = record({
+  peer: Type.String({ description: 'the name of the peer, as in /peers' }),
+  asn: asNumber(),
+  type: Type.Enum(PEER_TYPES),
+});
+
+const NextHop = record({
+  address: Type.String(),
+  device: orNull(Type.String(), 'null: the kernel has no way to this next hop'),
+  mode: Type.Enum(ROUTE_MODES),
+});
+
+const KernelNextHop = record({
+  gateway: orNull(Type.String(), 'null: the destination is on the link itself'),
+  device: orNull(Type.String(), 'null: a route without a device (blackhole)'),
+  onlink: Type.Boolean(),
+});
+
+const KernelRoute = record({
+  type: Type.String({ description: 'unicast, blackhole, local ... as iproute2 names it' }),
+  table: count(),
+  protocol: count('who installed it; ours is the route protocol of the settings'),
+  metric: count(),
+  nextHops: list(KernelNextHop),
+});
+
+export const Route = record({
+  prefix: Type.String(),
+  learnedFrom: orNull(
+    LearnedFrom,
+    'null: no peer told us (a block of this node, or a route kept from an earlier run)',
+  ),
+  nextHops: list(NextHop),
+  mode: Type.Enum(ROUTE_MODES),
+  reason: Type.String({ description: 'why this path, this mode and this state' }),
+  kernel: orNull(KernelRoute, 'our route as read back from the kernel; null: it has none'),
+  state: Type.Enum(ROUTE_STATES),
+  since: time('of the last change of this row'),
+});
+
+export const RoutePage = record({
+  routes: list(Route),
+  total: count('rows that match the filters, on all pages'),
+  next: orNull(Type.String(), 'the `cursor` of the next page; null: this is the last one'),
+});
+
+export type RouteMode = (typeof ROUTE_MODES)[number];
+export type RouteState = (typeof ROUTE_STATES)[number];
+export type RouteRow = Static<typeof Route>;
+export type RoutePage = Static<typeof RoutePage>;

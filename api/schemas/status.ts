@@ -1,0 +1,66 @@
+/**
+ * `GET /status`, `/healthz` and `/readyz`: the agent as a whole.
+ *
+ * Owns: the shapes. `/healthz` says that the process answers, `/readyz` whether traffic may rely on it.
+ */
+import { type Static, Type } from 'typebox';
+import { asNumber, count, list, orNull, record, time } from './shape.js';
+
+const Failure = record({ text: Type.String(), at: time() });
+
+const Tunnel = record({
+  device: Type.String(),
+  address: orNull(Type.String()),
+  mtu: orNull(count('bytes')),
+  state: Type.Enum(['up', 'down', 'absent']),
+});
+
+/** What the agent reports; the answer adds `readiness`. */
+export const AgentStatus = record({
+  node: Type.String(),
+  version: Type.String(),
+  startedAt: time(),
+  uptimeSeconds: Type.Number({ minimum: 0 }),
+  localAs: asNumber(),
+  bgpIdentifier: Type.String(),
+  listen: list(Type.String(), 'where BGP peers may connect; empty: nowhere'),
+  datastore: record({
+    source: Type.String({ description: 'without secrets' }),
+    state: Type.Enum(['connecting', 'ok', 'failed']),
+    lastError: orNull(Failure),
+  }),
+  dataplane: record({
+    enabled: Type.Boolean(),
+    tunnel: orNull(Tunnel, 'null: no route needs one'),
+    drift: count('differences between the wanted and the actual kernel state at the last read back'),
+    failures: count('kernel operations that failed since the start'),
+    lastError: orNull(Failure),
+  }),
+  counts: record({
+    peers: count(),
+    peersEstablished: count(),
+    routes: count(),
+    routesOk: count('in state ok'),
+  }),
+  config: record({
+    generation: count('how many configurations were in force, this one included'),
+    loadedAt: time(),
+  }),
+  configErrors: list(
+    Type.String(),
+    'what is wrong with the newest configuration, one line each; while there is any, the one of `config` stays in force',
+  ),
+});
+
+export const Readiness = record({
+  ready: Type.Boolean(),
+  reasons: list(Type.String(), 'why not, one sentence each; empty when ready'),
+});
+
+export const Status = record({ ...AgentStatus.properties, readiness: Readiness });
+
+export const Health = record({ status: Type.Literal('ok') });
+
+export type AgentStatusRow = Static<typeof AgentStatus>;
+export type ReadinessRow = Static<typeof Readiness>;
+export type StatusRow = Static<typeof Status>;
