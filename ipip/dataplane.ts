@@ -1,0 +1,461 @@
+/**
+ * The loop: told what is reachable, it reads, plans, takes the difference, applies, and keeps it so.
+ *
+ * Owns: when things happen: coalescing, reading back, retries. Must not know: BGP, resources, rtnetlink messages,
+ * loggers.
+ *
+ * One pass runs at a time; what arrives meanwhile is in the next one. What we install is read back from the kernel's
+ * echo; the whole table is read at start, after every event about links or addresses (the kernel drops the routes of a
+ * link that goes down without a word), after lost events, and on a timer.
+ */
+import type { Prefix } from '../bgp/net/index.js';
+import type { DataplaneEvent } from './events.js';
+import { Forwarding } from './forwarding.js';
+import { type HostState, isLinkNews, readHost } from './host-state.js';
+import { RouteInstaller, retryDelayMs } from './installer.js';
+import { KernelError } from './kernel/errors.js';
+import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
+import { Planner } from './plan.js';
+import { RouteBook } from './route-book.js';
+import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
+import { Sweep } from './sweep.js';
+import { Timers } from './timers.js';
+import { Transitions } from './transitions.js';
+import { wishForTunnel } from './tunnel.js';
+import { TunnelKeeper } from './tunnel-keeper.js';
+import {
+  type Clock,
+  type DataplaneCounters,
+  type DataplaneSettings,
+  defaultDataplaneSettings,
+  type NodeFacts,
+  type PeerProgress,
+  type RouteChange,
+  type RouteState,
+  type RouteStatus,
+  type TunnelStatus,
+} from './types.js';
+
+const READ_BACK_INTERVAL_MS = 90_000;
+/** A storm of events costs at most this share of the time: a reading that took t is followed by a pause of 4t. */
+const READ_BACK_PAUSE_FACTOR = 4;
+const MIN_READ_BACK_PAUSE_MS = 50;
+/** Routes of ours may bear on how next hops are reached; the pause keeps a circular announcement from spinning. */
+const OWN_ROUTES_SETTLE_MS = 1_000;
+
+export interface DataplaneOptions {
+  readonly kernel: Kernel;
+  readonly sysctl: Sysctl;
+  readonly clock: Clock;
+  readonly settings?: Partial<DataplaneSettings>;
+  /** For the log. Called from within passes; must not throw. */
+  readonly report: (event: DataplaneEvent) => void;
+  /** Called after a pass that changed any route's mode, state or reason. */
+  readonly onRoutesChanged?: () => void;
+}
+
+export class Dataplane {
+  readonly #kernel: Kernel;
+  readonly #clock: Clock;
+  readonly #settings: DataplaneSettings;
+  readonly #report: (event: DataplaneEvent) => void;
+  readonly #onRoutesChanged: () => void;
+  readonly #forwarding: Forwarding;
+  readonly #tunnel: TunnelKeeper;
+  readonly #installer: RouteInstaller;
+  readonly #sweep: Sweep;
+  readonly #timers: Timers<'readBack' | 'readBackSoon' | 'retry' | 'sweep' | 'look' | 'recover'>;
+  readonly #book = new RouteBook();
+
+  #facts: NodeFacts | undefined;
+  #host: HostState = { links: [], addresses: [] };
+  #context: StatusContext;
+  #planner: Planner | undefined;
+  readonly #failing = new Set<RouteEntry>();
+  /** The last answer of `routes`, until anything of it changes. */
+  #snapshot: readonly RouteStatus[] | undefined;
+
+  // What the next pass has to do, beside the dirty entries of the book.
+  #events: KernelEvent[] = [];
+  #mustReadBack = false;
+  #mustLook = false;
+  #mustReplanAll = false;
+  #mustSettleTunnel = false;
+
+  #phase: 'new' | 'starting' | 'running' | 'stopped' = 'new';
+  #run: Promise<void> | undefined;
+  #unreadable = 0;
+  #readBackNotBeforeMs = 0;
+  #waiters: (() => void)[] = [];
+  readonly #counters = { drift: 0, readBacks: 0, swept: 0 };
+
+  constructor(options: DataplaneOptions) {
+    this.#kernel = options.kernel;
+    this.#clock = options.clock;
+    this.#settings = { ...defaultDataplaneSettings, ...options.settings };
+    this.#report = options.report;
+    this.#onRoutesChanged = options.onRoutesChanged ?? (() => undefined);
+    this.#forwarding = new Forwarding(options.sysctl, options.report);
+    this.#tunnel = new TunnelKeeper(options.kernel, this.#forwarding, this.#settings.tunnelDevice);
+    this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
+    this.#sweep = new Sweep(this.#settings.sweepAfterMs);
+    this.#timers = new Timers(options.clock);
+    this.#context = { deviceNames: new Map(), tunnelDevice: this.#settings.tunnelDevice };
+  }
+
+  /**
+   * Opens the kernel and reads it. Routes of an earlier run are in `routes()`, as stale, when this resolves.
+   * @throws KernelError with a `remedy`, `KERNEL_EPERM` where CAP_NET_ADMIN is missing
+   */
+  async start(): Promise<void> {
+    this.#phase = 'starting';
+    await this.#kernel.open((events) => this.#heard(events));
+    try {
+      await this.#kernel.checkPermission();
+      await this.#readBack();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    this.#phase = 'running';
+    this.#forwarding.enable();
+    this.#report({ kind: 'started', leftoverRoutes: this.#book.leftovers.size });
+    this.#sweepIn(this.#sweep.begin(this.#clock.now()));
+    this.#wake();
+  }
+
+  /** Takes new facts about this node; routes and tunnel follow. */
+  setNode(facts: NodeFacts): void {
+    this.#book.setBlocks(this.#facts?.blocks ?? [], facts.blocks, this.#clock.now());
+    this.#facts = facts;
+    this.#snapshot = undefined;
+    this.#mustSettleTunnel = true;
+    this.#mustReplanAll = true;
+    this.#wake();
+  }
+
+  /** Takes changes of reachability; of several for one prefix the last counts. Those of one turn are one pass. */
+  applyChanges(changes: readonly RouteChange[]): void {
+    const now = this.#clock.now();
+    for (const { prefix, route } of changes) this.#book.setLearned(prefix, route, now);
+    this.#snapshot = undefined;
+    this.#wake();
+  }
+
+  /** Takes the progress of the peers, which decides when an earlier run's routes go. */
+  setPeers(progress: PeerProgress): void {
+    this.#sweepIn(this.#sweep.update(progress, this.#clock.now()));
+    this.#sweepNow();
+  }
+
+  /** Resolves when everything asked so far has been tried, and what was accepted has been read back. */
+  settled(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Every prefix that is wanted or that has a route of ours, in no order. */
+  routes(): readonly RouteStatus[] {
+    const context = this.#context;
+    this.#snapshot ??= Array.from(this.#book.entries(), (entry) => statusOf(entry, context));
+    return this.#snapshot;
+  }
+
+  route(prefix: Prefix): RouteStatus | undefined {
+    const entry = this.#book.get(prefix);
+    return entry === undefined ? undefined : statusOf(entry, this.#context);
+  }
+
+  tunnel(): TunnelStatus {
+    return this.#tunnel.status;
+  }
+
+  counters(): DataplaneCounters {
+    return { ...this.#counters, applied: this.#installer.applied, failed: this.#installer.failed };
+  }
+
+  /** Stops watching and closes the kernel. Routes, tunnel and addresses stay as they are. */
+  async stop(): Promise<void> {
+    this.#phase = 'stopped';
+    this.#timers.close();
+    await this.#run;
+    await this.#kernel.close();
+    this.#resolveWaiters();
+  }
+
+  #heard(events: readonly KernelEvent[]): void {
+    for (const event of events) this.#events.push(event);
+    this.#wake();
+  }
+
+  #hasWork(): boolean {
+    if (this.#mustReadBack || this.#events.length > 0) return true;
+    if (this.#facts === undefined) return false;
+    const isPlanOld = this.#mustLook || this.#mustReplanAll || this.#mustSettleTunnel;
+    return isPlanOld || this.#book.dirty.size > 0;
+  }
+
+  #isIdle(): boolean {
+    if (this.#phase !== 'running') return this.#phase === 'stopped';
+    return this.#run === undefined && !this.#hasWork() && !this.#timers.has('readBackSoon');
+  }
+
+  #wake(): void {
+    if (this.#phase !== 'running' || this.#run !== undefined || this.#timers.has('recover')) return;
+    if (this.#hasWork()) this.#run = this.#runPasses();
+    else if (this.#isIdle()) this.#resolveWaiters();
+  }
+
+  #resolveWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  async #runPasses(): Promise<void> {
+    // The caller's turn ends first: what it says in one breath is one pass.
+    await Promise.resolve();
+    try {
+      while (this.#phase === 'running' && this.#hasWork()) await this.#pass();
+      if (this.#unreadable > 0) this.#report({ kind: 'kernelReadable', failures: this.#unreadable });
+      this.#unreadable = 0;
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      this.#pauseAfter(error);
+    } finally {
+      this.#run = undefined;
+    }
+    if (this.#isIdle()) this.#resolveWaiters();
+  }
+
+  /** The kernel could not be read, or answers were lost: begin anew after a pause. */
+  #pauseAfter(error: KernelError): void {
+    if (this.#unreadable === 0) {
+      this.#report({ kind: 'kernelUnreadable', code: error.code, reason: error.message });
+    }
+    this.#unreadable++;
+    this.#mustReadBack = true;
+    this.#timers.set('recover', retryDelayMs(this.#unreadable), () => this.#wake());
+  }
+
+  async #pass(): Promise<void> {
+    this.#absorbEvents();
+    if (this.#mustReadBack) await this.#readBack();
+    if (this.#facts === undefined) return;
+    // Twice where the plans are the first to need a tunnel, or the last.
+    do {
+      if (this.#mustSettleTunnel) await this.#settleTunnel(this.#facts);
+      await this.#lookUp();
+      this.#replan(this.#facts);
+    } while (this.#mustSettleTunnel);
+    if (!this.#mustReadBack) await this.#settleRoutes();
+  }
+
+  #absorbEvents(): void {
+    const events = this.#events;
+    this.#events = [];
+    for (const event of events) {
+      switch (event.kind) {
+        case 'route':
+          this.#absorbRoute(event);
+          break;
+        case 'link':
+          if (isLinkNews(this.#host, event.change, event.link)) this.#readBackSoon();
+          break;
+        case 'lost':
+          this.#report({ kind: 'eventsLost' });
+          this.#readBackSoon();
+          break;
+        case 'address':
+          this.#readBackSoon();
+          break;
+        default:
+          event satisfies never;
+      }
+    }
+  }
+
+  #absorbRoute(event: Extract<KernelEvent, { kind: 'route' }>): void {
+    const { prefix, protocol } = event.route;
+    this.#installer.mirror.heard(event);
+    if (this.#book.touch(prefix)) {
+      // What the kernel announces of IPv6 routes with several next hops does not tell the whole route.
+      if (typeof prefix === 'bigint') this.#readBackSoon();
+    } else if (protocol === this.#settings.routeProtocol) {
+      this.#readBackSoon();
+    }
+    if (this.#book.nextHops.covering.has(prefix)) this.#mustLook = true;
+  }
+
+  /** At once, unless the last reading was just now. */
+  #readBackSoon(): void {
+    const waitMs = this.#readBackNotBeforeMs - this.#clock.now();
+    if (waitMs <= 0) this.#mustReadBack = true;
+    else if (!this.#timers.has('readBackSoon')) this.#readBackIn('readBackSoon', waitMs);
+  }
+
+  #readBackIn(timer: 'readBack' | 'readBackSoon', delayMs: number): void {
+    this.#timers.set(timer, delayMs, () => {
+      this.#mustReadBack = true;
+      this.#wake();
+    });
+  }
+
+  /** Reads everything; every entry is compared again. @throws KernelError */
+  async #readBack(): Promise<void> {
+    const beganMs = this.#clock.now();
+    this.#mustReadBack = false;
+    this.#setHost(await readHost(this.#kernel));
+    const { mirror } = this.#installer;
+    mirror.load(await this.#kernel.routes());
+    this.#counters.readBacks++;
+    for (const [prefix, routes] of mirror.entries()) {
+      const own = routes.find((route) => route.protocol === this.#settings.routeProtocol);
+      if (own === undefined || this.#book.get(prefix) !== undefined) continue;
+      // After the sweep, a route with our mark that nobody wants is nobody's, and goes.
+      const entry = this.#book.addFound(own, !this.#sweep.isDone, beganMs);
+      refresh(entry, this.#context, beganMs);
+    }
+    this.#snapshot = undefined;
+    this.#book.touchAll();
+    this.#mustLook = true;
+    this.#mustSettleTunnel = true;
+    const endedMs = this.#clock.now();
+    const pauseMs = Math.max((endedMs - beganMs) * READ_BACK_PAUSE_FACTOR, MIN_READ_BACK_PAUSE_MS);
+    this.#readBackNotBeforeMs = endedMs + pauseMs;
+    this.#readBackIn('readBack', READ_BACK_INTERVAL_MS);
+  }
+
+  #setHost(host: HostState): void {
+    if (host === this.#host) return;
+    this.#host = host;
+    const deviceNames = new Map(host.links.map((link) => [link.index, link.name]));
+    this.#context = { deviceNames, tunnelDevice: this.#settings.tunnelDevice };
+  }
+
+  async #settleTunnel(facts: NodeFacts): Promise<void> {
+    this.#mustSettleTunnel = false;
+    const before = this.#tunnel.status;
+    const removals = this.#tunnel.removals;
+    const wish = wishForTunnel(facts, this.#book.needsTunnel);
+    this.#setHost(await this.#tunnel.settle(wish, facts, this.#host, this.#isTunnelInUse()));
+    const after = this.#tunnel.status;
+    const isNews = before.state !== after.state || before.reason !== after.reason;
+    if (isNews || before.local !== after.local || before.address !== after.address) {
+      this.#report({ kind: 'tunnelChanged', tunnel: after });
+    }
+    // Its routes went with it, and the kernel says nothing of that.
+    if (removals !== this.#tunnel.removals) this.#mustReadBack = true;
+    this.#mustReplanAll = true;
+  }
+
+  #isTunnelInUse(): boolean {
+    const device = this.#settings.tunnelDevice;
+    const index = this.#host.links.find((link) => link.name === device)?.index;
+    for (const entry of this.#book.entries()) {
+      if (entry.installed?.nextHops.some((hop) => hop.interfaceIndex === index)) return true;
+    }
+    return false;
+  }
+
+  /** After it every next hop in use has an answer; nothing may be awaited between this and planning. */
+  async #lookUp(): Promise<void> {
+    const { nextHops } = this.#book;
+    if (this.#mustLook) {
+      this.#mustLook = false;
+      for (const { nextHop, from, to } of await nextHops.lookAll(this.#kernel)) {
+        this.#mustReplanAll = true;
+        if (from.kind === to.kind) continue;
+        this.#report({ kind: 'nextHopChanged', nextHop, from: from.kind, to: to.kind });
+      }
+      this.#planner = undefined;
+    }
+    for (let unknown = nextHops.unknown(); unknown.length > 0; unknown = nextHops.unknown()) {
+      await nextHops.look(this.#kernel, unknown);
+      this.#planner = undefined;
+      // A new next hop may make a route that holds it impossible.
+      for (const prefix of nextHops.covering) this.#book.touch(prefix);
+    }
+  }
+
+  #replan(facts: NodeFacts): void {
+    const isAll = this.#mustReplanAll;
+    this.#mustReplanAll = false;
+    if (isAll || this.#planner === undefined) {
+      const { lookups, covering } = this.#book.nextHops;
+      const { use } = this.#tunnel;
+      const { deviceNames } = this.#context;
+      const hostFacts = { pools: facts.pools, tunnel: use, lookups, deviceNames };
+      this.#planner = new Planner(hostFacts, covering);
+    }
+    if (this.#book.replan(this.#planner, isAll)) this.#mustSettleTunnel = true;
+  }
+
+  async #settleRoutes(): Promise<void> {
+    const { nextHops } = this.#book;
+    const transitions = new Transitions();
+    let isChanged = false;
+    let bearsOnNextHops = false;
+    const { again, mustRead } = await this.#installer.settle(this.#book.takeDirty(), (entry, drifted) => {
+      if (drifted) {
+        this.#counters.drift++;
+        transitions.drifted(entry.prefix);
+      }
+      bearsOnNextHops ||= nextHops.covering.has(entry.prefix);
+      const before = this.#settleEntry(entry);
+      if (before === undefined) return;
+      isChanged = true;
+      transitions.note(before, entry);
+    });
+    for (const entry of again) this.#book.dirty.add(entry);
+    if (mustRead) this.#readBackSoon();
+    if (bearsOnNextHops) {
+      this.#timers.set('look', OWN_ROUTES_SETTLE_MS, () => {
+        this.#mustLook = true;
+        this.#wake();
+      });
+    }
+    this.#armRetry();
+    for (const event of transitions.events()) this.#report(event);
+    if (isChanged) this.#onRoutesChanged();
+  }
+
+  /** Keeps the books of an entry after the kernel answered. @returns the state before, where it or its reason changed */
+  #settleEntry(entry: RouteEntry): RouteState | undefined {
+    if (entry.failure === undefined) this.#failing.delete(entry);
+    else this.#failing.add(entry);
+    if (!isNeeded(entry)) this.#book.forget(entry);
+    this.#snapshot = undefined;
+    return refresh(entry, this.#context, this.#clock.now());
+  }
+
+  #armRetry(): void {
+    if (this.#failing.size === 0) return;
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const entry of this.#failing) firstMs = Math.min(firstMs, entry.failure?.retryAtMs ?? firstMs);
+    this.#timers.set('retry', Math.max(firstMs - this.#clock.now(), 0), () => {
+      const now = this.#clock.now();
+      for (const entry of this.#failing) {
+        if ((entry.failure?.retryAtMs ?? now) <= now) this.#book.dirty.add(entry);
+      }
+      this.#mustLook = true;
+      this.#wake();
+    });
+  }
+
+  #sweepIn(delayMs: number | undefined): void {
+    if (delayMs !== undefined) this.#timers.set('sweep', delayMs, () => this.#sweepNow());
+  }
+
+  /** Lets go of what an earlier run left and nobody announced again. */
+  #sweepNow(): void {
+    if (this.#phase !== 'running' || this.#sweep.isDone) return;
+    const { entries, why } = this.#sweep.verdict(this.#book.leftovers, this.#clock.now());
+    for (const entry of entries) this.#book.confirm(entry);
+    this.#counters.swept += entries.length;
+    if (entries.length > 0) this.#report({ kind: 'swept', count: entries.length, why });
+    // A tunnel that only these routes needed may go with them.
+    if (this.#sweep.isDone) this.#mustSettleTunnel = true;
+    this.#wake();
+  }
+}

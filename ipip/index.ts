@@ -1,0 +1,29 @@
+/**
+ * The door of ipip: the data plane. It is told what is reachable, and makes the kernel's routes and tunnel so.
+ */
+export { Dataplane, type DataplaneOptions } from './dataplane.js';
+export type { DataplaneEvent } from './events.js';
+export { KernelError } from './kernel/errors.js';
+export type { Kernel, Sysctl } from './kernel/kernel.js';
+export { rtnetlinkKernel } from './kernel/rtnetlink.js';
+export { procSysctl } from './kernel/sysctl.js';
+export { readRoutes } from './read-routes.js';
+export {
+  type Clock,
+  type DataplaneCounters,
+  type DataplaneSettings,
+  defaultDataplaneSettings,
+  type IpipMode,
+  type KernelRouteStatus,
+  type LearnedRoute,
+  type NextHopStatus,
+  type NodeFacts,
+  type PeerProgress,
+  type PoolFacts,
+  type RouteChange,
+  type RouteMode,
+  type RouteSource,
+  type RouteState,
+  type RouteStatus,
+  type TunnelStatus,
+} from './types.js';

@@ -1,0 +1,233 @@
+/**
+ * The plan of one route: direct, through the tunnel, or not at all, and the sentence that says why.
+ *
+ * Owns: the decision and its words. Must not know: what the kernel holds, how anything is installed. Pure.
+ *
+ * Direct or tunnel is the kernel's own answer about the next hop (no gateway, and not out of our tunnel), as in
+ * flannel's DirectRouting, asked again whenever routes, links or addresses change. Comparing subnets, as Calico does,
+ * fails on /32 node addresses and on several subnets per link.
+ */
+import {
+  formatIpAddress,
+  formatPrefix,
+  type IpAddress,
+  isLinkLocal,
+  type Prefix,
+  prefixContains,
+  prefixContainsAddress,
+  prefixFamily,
+  prefixLength,
+  prefixOf,
+} from '../bgp/net/index.js';
+import type { InterfaceIndex, KernelNextHop, Lookup } from './kernel/kernel.js';
+import type { IpipMode, LearnedRoute, NextHopStatus, PoolFacts, RouteMode } from './types.js';
+
+/** The tunnel as far as a route must know it. */
+export type TunnelUse =
+  | { readonly state: 'ready'; readonly device: string; readonly interfaceIndex: InterfaceIndex }
+  /** `reason`: why packets cannot go through it. */
+  | { readonly state: 'absent'; readonly device: string; readonly reason: string };
+
+/** What the plan rests on. */
+export interface HostFacts {
+  readonly pools: readonly PoolFacts[];
+  readonly tunnel: TunnelUse;
+  /** How the kernel reaches each next hop. */
+  readonly lookups: ReadonlyMap<IpAddress, Lookup>;
+  readonly deviceNames: ReadonlyMap<InterfaceIndex, string>;
+}
+
+/** Where a route leads; absent in a plan where it cannot be installed. */
+export type RouteTarget =
+  | { readonly type: 'blackhole'; readonly nextHops: readonly [] }
+  | { readonly type: 'unicast'; readonly nextHops: readonly KernelNextHop[] };
+
+export interface RoutePlan {
+  readonly mode: RouteMode;
+  readonly nextHops: readonly NextHopStatus[];
+  readonly reason: string;
+  /** Whether it needs the tunnel, be there one or not. */
+  readonly needsTunnel: boolean;
+  readonly target?: RouteTarget;
+}
+
+const BLACKHOLE: RouteTarget = { type: 'blackhole', nextHops: [] };
+
+/** An own subnet: dropped here, beneath whatever better route leads to the pods. */
+export const OWN_BLOCK_PLAN: RoutePlan = {
+  mode: 'blackhole',
+  nextHops: [],
+  reason:
+    'own subnet: packets for addresses that no pod here has are dropped instead of leaving by the default route',
+  needsTunnel: false,
+  target: BLACKHOLE,
+};
+
+/** The longest pool that holds the prefix. */
+export function poolOf(prefix: Prefix, pools: readonly PoolFacts[]): PoolFacts | undefined {
+  let best: PoolFacts | undefined;
+  for (const pool of pools) {
+    if (!prefixContains(pool.prefix, prefix)) continue;
+    if (best === undefined || prefixLength(pool.prefix) > prefixLength(best.prefix)) best = pool;
+  }
+  return best;
+}
+
+/** What one next hop comes to. */
+interface HopPlan {
+  readonly status: NextHopStatus;
+  readonly reason: string;
+  readonly kernel?: KernelNextHop;
+}
+
+/**
+ * Plans routes against one set of facts. Plans depend on next hops and pool mode alone, so routes that share both
+ * share one plan object, however many prefixes there are.
+ */
+export class Planner {
+  readonly #facts: HostFacts;
+  readonly #covering: ReadonlySet<Prefix>;
+  readonly #plans = new Map<string, RoutePlan>();
+
+  /** @param covering `coveringPrefixes` of the next hops in `facts.lookups` */
+  constructor(facts: HostFacts, covering: ReadonlySet<Prefix>) {
+    this.#facts = facts;
+    this.#covering = covering;
+  }
+
+  plan(route: LearnedRoute): RoutePlan {
+    const carried = this.#carriedNextHop(route);
+    if (carried !== undefined) return carried;
+    const ipipMode = poolOf(route.prefix, this.#facts.pools)?.ipipMode;
+    const family = prefixFamily(route.prefix);
+    const key = `${family} ${ipipMode} ${route.nextHops.join(' ')}`;
+    let plan = this.#plans.get(key);
+    if (plan === undefined) {
+      plan = combine(route.nextHops.map((nextHop) => this.#planHop(nextHop, family, ipipMode)));
+      this.#plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  /**
+   * A route that would carry packets for the very next hop it needs is refused: once installed, the next hop would be
+   * looked up in it. For the tunnel this holds for the far end of any tunnel route, or encapsulated packets would enter
+   * the tunnel again. A route that the next hop's own, longer match overrules does no harm.
+   */
+  #carriedNextHop(route: LearnedRoute): RoutePlan | undefined {
+    if (!this.#covering.has(route.prefix)) return undefined;
+    const isIpip = route.nextHops.some((nextHop) => this.#facts.lookups.get(nextHop)?.kind === 'gateway');
+    const candidates = isIpip ? this.#facts.lookups.keys() : route.nextHops;
+    for (const nextHop of candidates) {
+      if (!prefixContainsAddress(route.prefix, nextHop)) continue;
+      const lookup = this.#facts.lookups.get(nextHop);
+      const matched =
+        lookup?.kind === 'onlink' || lookup?.kind === 'gateway' ? prefixLength(lookup.prefix) : 0;
+      if (prefixLength(route.prefix) < matched) continue;
+      return {
+        mode: 'none',
+        nextHops: route.nextHops.map((address) => ({ address, mode: 'none' })),
+        reason: `the prefix holds the next hop ${formatIpAddress(nextHop)}: installed, the route would lead into itself`,
+        needsTunnel: false,
+      };
+    }
+    return undefined;
+  }
+
+  #planHop(address: IpAddress, family: 'ipv4' | 'ipv6', ipipMode: IpipMode | undefined): HopPlan {
+    const text = formatIpAddress(address);
+    const none = (reason: string): HopPlan => ({ status: { address, mode: 'none' }, reason });
+    if ((typeof address === 'number') !== (family === 'ipv4')) {
+      return none(`next hop ${text} is of the other address family`);
+    }
+    if (isLinkLocal(address)) return none(`next hop ${text} is link-local and names no link`);
+    const lookup = this.#facts.lookups.get(address);
+    switch (lookup?.kind) {
+      case undefined:
+        return none(`next hop ${text} has not been looked up yet`);
+      case 'local':
+        return none(`next hop ${text} is an address of this node`);
+      case 'unreachable':
+        return none(`next hop ${text} cannot be reached: ${lookup.reason}`);
+      case 'onlink':
+      case 'gateway':
+        break;
+      default:
+        lookup satisfies never;
+    }
+    const { tunnel } = this.#facts;
+    const device = this.#facts.deviceNames.get(lookup.interfaceIndex) ?? `interface ${lookup.interfaceIndex}`;
+    if (tunnel.state === 'ready' && lookup.interfaceIndex === tunnel.interfaceIndex) {
+      return none(
+        `next hop ${text} is itself routed into ${tunnel.device} by ${formatPrefix(lookup.prefix)}`,
+      );
+    }
+    const place =
+      lookup.kind === 'onlink'
+        ? `on the same L2 network (${device})`
+        : `behind gateway ${formatIpAddress(lookup.gateway)} (${device})`;
+    if (lookup.kind === 'onlink' && !(ipipMode === 'Always' && family === 'ipv4')) {
+      return {
+        status: { address, device, mode: 'direct' },
+        reason: `next hop ${text} is ${place}`,
+        kernel: { gateway: address, interfaceIndex: lookup.interfaceIndex, onlink: false },
+      };
+    }
+    if (ipipMode === undefined)
+      return none(`next hop ${text} is ${place}, and no pool with IPIP holds the prefix`);
+    if (ipipMode === 'Never') return none(`next hop ${text} is ${place}, and the pool's ipipMode is Never`);
+    if (family === 'ipv6') return none(`next hop ${text} is ${place}, and IPIP carries IPv4 only`);
+    const why = `next hop ${text} is ${place}${ipipMode === 'Always' ? ", and the pool's ipipMode is Always" : ''}`;
+    const status: NextHopStatus = { address, device: tunnel.device, mode: 'ipip' };
+    if (tunnel.state === 'absent') {
+      return { status, reason: `${why}, so it needs the tunnel: ${tunnel.reason}` };
+    }
+    return {
+      status,
+      reason: why,
+      kernel: { gateway: address, interfaceIndex: tunnel.interfaceIndex, onlink: true },
+    };
+  }
+}
+
+/** Equal-cost next hops: those that can be used are, and the reasons of all are told. */
+function combine(hops: readonly HopPlan[]): RoutePlan {
+  const modes = hops.map((hop) => hop.status.mode);
+  const usable = hops.flatMap((hop) => (hop.kernel === undefined ? [] : [hop.kernel]));
+  const usableModes = hops.flatMap((hop) => (hop.kernel === undefined ? [] : [hop.status.mode]));
+  const mode = (usableModes.length > 0 ? usableModes : modes).includes('ipip')
+    ? 'ipip'
+    : modes.includes('direct')
+      ? 'direct'
+      : 'none';
+  return {
+    mode,
+    nextHops: hops.map((hop) => hop.status),
+    reason: hops.length === 0 ? 'the route has no next hop' : hops.map((hop) => hop.reason).join('; '),
+    needsTunnel: modes.includes('ipip'),
+    ...(usable.length === 0 ? {} : { target: { type: 'unicast', nextHops: usable } }),
+  };
+}
+
+/** Every prefix that holds one of these addresses, the default route included: a change of no other can change how they are reached. */
+export function coveringPrefixes(addresses: Iterable<IpAddress>): ReadonlySet<Prefix> {
+  const covering = new Set<Prefix>();
+  for (const address of addresses) {
+    for (let length = typeof address === 'number' ? 32 : 128; length >= 0; length--) {
+      covering.add(prefixOf(address, length));
+    }
+  }
+  return covering;
+}
+
+/** True where two plans want the same of the kernel and say the same. */
+export function samePlan(a: RoutePlan | undefined, b: RoutePlan): boolean {
+  if (a === undefined || a.reason !== b.reason || a.mode !== b.mode) return false;
+  const hops = a.target?.nextHops ?? [];
+  const others = b.target?.nextHops ?? [];
+  return (
+    a.target?.type === b.target?.type &&
+    hops.length === others.length &&
+    hops.every((hop, index) => hop.interfaceIndex === others[index]?.interfaceIndex)
+  );
+}

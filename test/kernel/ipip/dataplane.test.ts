@@ -1,0 +1,8 @@
+/** The data plane on the running kernel, in network namespaces of its own. Needs root and iproute2. */
+import { describe } from 'vitest';
+import { dataplaneSuite } from '../../support/dataplane-suite.js';
+import { RealMachine } from '../../support/machine.js';
+
+describe('the data plane on the running kernel', () => {
+  dataplaneSuite(() => new RealMachine());
+});

@@ -1,0 +1,413 @@
+/**
+ * A kernel in memory, with the habits of the real one that decide the design of the data plane:
+ *
+ * - `replace` takes whatever has the key, whoever owns it, and says so only by a flag on the event;
+ * - a link that goes down takes its routes along without a word, and does not bring them back;
+ * - the last address of a device takes the device's routes along, without a word;
+ * - a deletion removes only the route with its key, protocol and next hops;
+ * - events of our own route operations are not heard.
+ *
+ * It fails on demand.
+ */
+import {
+  type IpAddress,
+  isIpv4,
+  type Prefix,
+  prefixContainsAddress,
+  prefixLength,
+  prefixOf,
+} from '../../bgp/net/index.js';
+import { errnoNumber, type KernelError, kernelError } from '../../ipip/kernel/errors.js';
+import {
+  type EventHandler,
+  type InterfaceIndex,
+  interfaceIndex,
+  type Kernel,
+  type KernelAddress,
+  type KernelEvent,
+  type KernelLink,
+  type KernelNextHop,
+  type KernelRoute,
+  type LinkOperation,
+  type Lookup,
+  MAIN_TABLE,
+  type RouteOperation,
+  type RouteResult,
+} from '../../ipip/kernel/kernel.js';
+
+/** What can be made to fail: the calls of the port, and each kind of operation. */
+export type FakeCall =
+  | 'checkPermission'
+  | 'links'
+  | 'addresses'
+  | 'routes'
+  | 'lookup'
+  | 'apply'
+  | RouteOperation['op']
+  | LinkOperation['op'];
+
+const PROTOCOL_KERNEL = 2;
+
+export class FakeKernel implements Kernel {
+  readonly #links = new Map<InterfaceIndex, KernelLink>();
+  #addresses: KernelAddress[] = [];
+  /** In the kernel's order: by metric, and in order of arrival where that is the same. */
+  readonly #routes = new Map<Prefix, KernelRoute[]>();
+  readonly #failures: { readonly call: FakeCall; readonly error: KernelError }[] = [];
+  readonly #hasIpip: boolean;
+  #nextIndex = 1;
+  #onEvents: EventHandler | undefined;
+  /** Every call of the port, in order. */
+  readonly calls: FakeCall[] = [];
+
+  constructor(options: { readonly hasIpip: boolean }) {
+    this.#hasIpip = options.hasIpip;
+    this.#addLink({ name: 'lo', up: true, carrier: true, mtuBytes: 65536 });
+  }
+
+  /** The next `times` calls of this kind are refused with this errno, such as `EINVAL`. */
+  failNext(call: FakeCall, errno: string, times = 1): void {
+    const error = kernelError(errnoNumber(errno), 'the kernel refused');
+    for (let count = 0; count < times; count++) this.#failures.push({ call, error });
+  }
+
+  /** Events were dropped. */
+  loseEvents(): void {
+    this.#emit({ kind: 'lost' });
+  }
+
+  async open(onEvents?: EventHandler): Promise<void> {
+    this.#onEvents = onEvents;
+  }
+
+  async close(): Promise<void> {
+    this.#onEvents = undefined;
+  }
+
+  async checkPermission(): Promise<void> {
+    this.#called('checkPermission');
+  }
+
+  async links(): Promise<readonly KernelLink[]> {
+    this.#called('links');
+    return [...this.#links.values()];
+  }
+
+  async addresses(): Promise<readonly KernelAddress[]> {
+    this.#called('addresses');
+    return [...this.#addresses];
+  }
+
+  async routes(protocol = 0): Promise<readonly KernelRoute[]> {
+    this.#called('routes');
+    return this.allRoutes().filter((route) => protocol === 0 || route.protocol === protocol);
+  }
+
+  allAddresses(): readonly KernelAddress[] {
+    return this.#addresses;
+  }
+
+  allRoutes(): readonly KernelRoute[] {
+    return [...this.#routes.values()].flat();
+  }
+
+  async lookup(addresses: readonly IpAddress[]): Promise<readonly Lookup[]> {
+    this.#called('lookup');
+    return addresses.map((address) => this.#lookup(address));
+  }
+
+  async apply(operations: readonly RouteOperation[]): Promise<readonly RouteResult[]> {
+    this.#called('apply');
+    return operations.map((operation) => {
+      const error = this.#failure(operation.op) ?? this.#applyRoute(operation);
+      return error === undefined ? { route: operation.route } : { error };
+    });
+  }
+
+  async applyLink(operation: LinkOperation): Promise<void> {
+    this.#called(operation.op);
+    this.changeLink(operation);
+  }
+
+  /** The same without the port: what another program does. */
+  changeLink(operation: LinkOperation): void {
+    switch (operation.op) {
+      case 'createIpip': {
+        if (!this.#hasIpip) throw kernelError(95, 'the kernel refused', 'Unknown device type');
+        const { local, remote } = operation.parameters;
+        const isTaken = this.#all().some(
+          (link) =>
+            link.name === operation.name || (link.ipip?.local === local && link.ipip.remote === remote),
+        );
+        if (isTaken) throw kernelError(17, 'the kernel refused');
+        this.#addLink({
+          name: operation.name,
+          kind: 'ipip',
+          up: false,
+          carrier: false,
+          mtuBytes: operation.mtuBytes,
+          ipip: operation.parameters,
+        });
+        break;
+      }
+      case 'changeIpip':
+        this.#changeLink(operation.index, { ipip: operation.parameters });
+        break;
+      case 'setMtu':
+        this.#changeLink(operation.index, { mtuBytes: operation.mtuBytes });
+        break;
+      case 'setUp':
+        this.setUp(operation.index, true);
+        break;
+      case 'deleteLink': {
+        const link = this.#link(operation.index);
+        this.#dropRoutesOf(link.index);
+        this.#links.delete(link.index);
+        this.#addresses = this.#addresses.filter((entry) => entry.index !== link.index);
+        this.#emit({ kind: 'link', change: 'gone', link });
+        break;
+      }
+      case 'addAddress':
+        this.addAddress(operation.address);
+        break;
+      case 'removeAddress':
+        this.#removeAddress(operation.address);
+        break;
+      default:
+        operation satisfies never;
+    }
+  }
+
+  /** A device that is up and has carrier. */
+  addDevice(name: string, kind?: string): InterfaceIndex {
+    return this.#addLink({
+      name,
+      up: true,
+      carrier: true,
+      mtuBytes: 1500,
+      ...(kind === undefined ? {} : { kind }),
+    });
+  }
+
+  addAddress(address: KernelAddress): void {
+    if (this.#addresses.some((entry) => sameAddress(entry, address))) return;
+    this.#addresses.push(address);
+    this.#emit({ kind: 'address' });
+    if (this.#link(address.index).up) this.#addConnected(address);
+  }
+
+  setUp(index: InterfaceIndex, up: boolean): void {
+    if (!up) this.#dropRoutesOf(index);
+    this.#changeLink(index, { up, carrier: up });
+    if (up) for (const address of this.#addresses) if (address.index === index) this.#addConnected(address);
+  }
+
+  indexOf(device: string): InterfaceIndex {
+    const link = this.#all().find((candidate) => candidate.name === device);
+    if (link === undefined) throw kernelError(19, 'the kernel refused');
+    return link.index;
+  }
+
+  nameOf(index: InterfaceIndex): string {
+    return this.#link(index).name;
+  }
+
+  /** What another program does to a route, with its event. */
+  foreign(op: 'add' | 'append' | 'replace' | 'delete', route: KernelRoute): void {
+    const known = this.#at(route.prefix).find((other) => sameKey(other, route));
+    const error =
+      op === 'append'
+        ? this.#insert(route)
+        : this.#applyRoute({ op: op === 'replace' && known === undefined ? 'add' : op, route });
+    if (error !== undefined) throw error;
+    this.#emit({
+      kind: 'route',
+      change: op === 'delete' ? 'gone' : 'new',
+      route,
+      replaced: op === 'replace' && known !== undefined,
+    });
+  }
+
+  /** The route that a packet to `address` takes, down links left aside. */
+  match(address: IpAddress): KernelRoute | undefined {
+    let best: KernelRoute | undefined;
+    for (const route of this.allRoutes()) {
+      if (!prefixContainsAddress(route.prefix, address)) continue;
+      if (best === undefined || prefixLength(route.prefix) > prefixLength(best.prefix)) best = route;
+    }
+    return best;
+  }
+
+  #applyRoute({ op, route }: RouteOperation): KernelError | undefined {
+    const routes = this.#at(route.prefix);
+    if (op === 'delete') {
+      const index = routes.findIndex(
+        (other) => sameKey(other, route) && other.protocol === route.protocol && sameHops(other, route),
+      );
+      if (index < 0) return kernelError(3, 'the kernel refused');
+      this.#routes.set(route.prefix, routes.toSpliced(index, 1));
+      return undefined;
+    }
+    const index = routes.findIndex((other) => sameKey(other, route));
+    if (op === 'add') {
+      if (index >= 0) return kernelError(17, 'the kernel refused');
+      return this.#insert(route);
+    }
+    if (index < 0) return kernelError(2, 'the kernel refused');
+    const error = this.#checkNextHops(route);
+    if (error === undefined) this.#routes.set(route.prefix, routes.with(index, route));
+    return error;
+  }
+
+  #insert(route: KernelRoute): KernelError | undefined {
+    const error = this.#checkNextHops(route);
+    if (error !== undefined) return error;
+    const routes = this.#at(route.prefix);
+    const after = routes.findIndex((other) => other.metric > route.metric);
+    this.#routes.set(route.prefix, routes.toSpliced(after < 0 ? routes.length : after, 0, route));
+    return undefined;
+  }
+
+  #checkNextHops(route: KernelRoute): KernelError | undefined {
+    for (const hop of route.nextHops) {
+      const link = hop.interfaceIndex === undefined ? undefined : this.#links.get(hop.interfaceIndex);
+      const isOnlink = hop.onlink || hop.gateway === undefined;
+      if (isOnlink && link === undefined) return kernelError(19, 'the kernel refused');
+      if (isOnlink && link?.up === false) {
+        return kernelError(100, 'the kernel refused', 'Nexthop device is not up');
+      }
+      if (hop.onlink || hop.gateway === undefined) continue;
+      if (link?.up !== true) return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
+      const lookup = this.#lookup(hop.gateway);
+      if (lookup.kind === 'unreachable') {
+        return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
+      }
+      if (lookup.kind !== 'onlink') {
+        return kernelError(22, 'the kernel refused', 'Nexthop has invalid gateway');
+      }
+    }
+    return undefined;
+  }
+
+  #lookup(address: IpAddress): Lookup {
+    if (this.#addresses.some((entry) => entry.address === address)) return { kind: 'local' };
+    const route = this.match(address);
+    if (route === undefined) return { kind: 'unreachable', reason: 'network is unreachable (ENETUNREACH)' };
+    const hop = route.nextHops.find((candidate) => candidate.gateway !== undefined) ?? route.nextHops[0];
+    if (hop?.interfaceIndex === undefined) {
+      return { kind: 'unreachable', reason: `its route is of type ${route.type}` };
+    }
+    const { prefix } = route;
+    const { interfaceIndex: index } = hop;
+    return hop.gateway === undefined || hop.gateway === address
+      ? { kind: 'onlink', interfaceIndex: index, prefix }
+      : { kind: 'gateway', gateway: hop.gateway, interfaceIndex: index, prefix };
+  }
+
+  #addConnected(address: KernelAddress): void {
+    const isHost = address.lengthBits === (isIpv4(address.address) ? 32 : 128);
+    if (isHost) return;
+    const route: KernelRoute = {
+      prefix: prefixOf(address.address, address.lengthBits),
+      table: MAIN_TABLE,
+      tos: 0,
+      metric: isIpv4(address.address) ? 0 : 256,
+      protocol: PROTOCOL_KERNEL,
+      type: 'unicast',
+      ...(isIpv4(address.address) ? { source: address.address } : {}),
+      nextHops: [{ interfaceIndex: address.index, onlink: false }],
+    };
+    if (this.#insert(route) === undefined) {
+      this.#emit({ kind: 'route', change: 'new', route, replaced: false });
+    }
+  }
+
+  #removeAddress(address: KernelAddress): void {
+    if (!this.#addresses.some((entry) => sameAddress(entry, address))) {
+      throw kernelError(99, 'the kernel refused');
+    }
+    this.#addresses = this.#addresses.filter((entry) => !sameAddress(entry, address));
+    const isLast = !this.#addresses.some((entry) => entry.index === address.index);
+    if (isLast && isIpv4(address.address)) this.#dropRoutesOf(address.index);
+    for (const [prefix, routes] of this.#routes) {
+      this.#routes.set(
+        prefix,
+        routes.filter((route) => route.protocol !== PROTOCOL_KERNEL || route.source !== address.address),
+      );
+    }
+    this.#emit({ kind: 'address' });
+  }
+
+  /** Silently: the kernel announces none of it. A route with another way out stays. */
+  #dropRoutesOf(index: InterfaceIndex): void {
+    for (const [prefix, routes] of this.#routes) {
+      this.#routes.set(
+        prefix,
+        routes.filter(
+          ({ nextHops }) => nextHops.length === 0 || nextHops.some((hop) => hop.interfaceIndex !== index),
+        ),
+      );
+    }
+  }
+
+  #at(prefix: Prefix): KernelRoute[] {
+    return this.#routes.get(prefix) ?? [];
+  }
+
+  #all(): KernelLink[] {
+    return [...this.#links.values()];
+  }
+
+  #link(index: InterfaceIndex): KernelLink {
+    const link = this.#links.get(index);
+    if (link === undefined) throw kernelError(19, 'the kernel refused');
+    return link;
+  }
+
+  #addLink(link: Omit<KernelLink, 'index'>): InterfaceIndex {
+    const index = interfaceIndex(this.#nextIndex++);
+    const made = { ...link, index };
+    this.#links.set(index, made);
+    this.#emit({ kind: 'link', change: 'new', link: made });
+    return index;
+  }
+
+  #changeLink(index: InterfaceIndex, change: Partial<KernelLink>): void {
+    const link = { ...this.#link(index), ...change };
+    this.#links.set(index, link);
+    this.#emit({ kind: 'link', change: 'new', link });
+  }
+
+  #called(call: FakeCall): void {
+    this.calls.push(call);
+    const error = this.#failure(call);
+    if (error !== undefined) throw error;
+  }
+
+  #failure(call: FakeCall): KernelError | undefined {
+    const index = this.#failures.findIndex((failure) => failure.call === call);
+    return index < 0 ? undefined : this.#failures.splice(index, 1)[0]?.error;
+  }
+
+  /** As from a socket: later, and never from within the call that caused it. */
+  #emit(event: KernelEvent): void {
+    queueMicrotask(() => this.#onEvents?.([event]));
+  }
+}
+
+function sameKey(a: KernelRoute, b: KernelRoute): boolean {
+  return a.table === b.table && a.tos === b.tos && a.metric === b.metric;
+}
+
+function sameHops(a: KernelRoute, b: KernelRoute): boolean {
+  const text = (hops: readonly KernelNextHop[]) =>
+    hops
+      .map((hop) => `${hop.gateway}/${hop.interfaceIndex}`)
+      .sort()
+      .join(' ');
+  return a.type === b.type && text(a.nextHops) === text(b.nextHops);
+}
+
+function sameAddress(a: KernelAddress, b: KernelAddress): boolean {
+  return a.index === b.index && a.address === b.address && a.lengthBits === b.lengthBits;
+}

@@ -1,0 +1,112 @@
+/**
+ * A machine whose kernel a test drives from both sides: through our port, and as its administrator with `ip`.
+ *
+ * Owns: the contract that the fake and the real kernel share, and the real one. The same suites run over both.
+ */
+import type { Kernel, Sysctl } from '../../ipip/kernel/kernel.js';
+import { rtnetlinkKernel } from '../../ipip/kernel/rtnetlink.js';
+import { procSysctl } from '../../ipip/kernel/sysctl.js';
+import { inNamespace } from '../lab/libc.js';
+import { Namespace } from './netns.js';
+
+export interface Machine {
+  readonly kernel: Kernel;
+  readonly sysctl: Sysctl;
+  /** A device with carrier, up, with these addresses (`192.168.1.11/24`). */
+  addDevice(name: string, ...addresses: readonly string[]): void;
+  /** What an administrator types after `ip`, such as `route add 10.0.0.0/8 via 192.168.1.1 proto 4`. */
+  ip(command: string): void;
+  /** Routes of the main table that the kernel itself did not install, as `ip -N route` words them, sorted. */
+  routes(): readonly string[];
+  /** Addresses of a device, as `10.0.0.1/24`. */
+  addresses(device: string): readonly string[];
+  remove(): Promise<void>;
+}
+
+/** A network namespace of the running kernel; needs root. */
+export class RealMachine implements Machine {
+  readonly kernel: Kernel;
+  readonly sysctl: Sysctl;
+  readonly #namespace = Namespace.create('podroute-ipip');
+
+  constructor() {
+    const path = `/run/netns/${this.#namespace.name}`;
+    const kernel = rtnetlinkKernel();
+    const open = kernel.open.bind(kernel);
+    kernel.open = (onEvents) => inNamespace(path, () => open(onEvents));
+    this.kernel = kernel;
+    this.sysctl = {
+      read: (name) => inNamespace(path, () => procSysctl.read(name)),
+      write: (name, value) => inNamespace(path, () => procSysctl.write(name, value)),
+    };
+  }
+
+  addDevice(name: string, ...addresses: readonly string[]): void {
+    this.ip(`link add ${name} type veth peer name ${name}-peer`);
+    this.ip(`link set ${name}-peer up`);
+    this.ip(`link set ${name} up`);
+    for (const address of addresses) {
+      this.ip(`address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`);
+    }
+  }
+
+  ip(command: string): void {
+    const words = command.split(' ');
+    const family = command.includes('::') && words[0] === 'route' ? ['-6'] : [];
+    this.#namespace.ip(...family, ...words);
+  }
+
+  routes(): readonly string[] {
+    const lines = ['-4', '-6'].flatMap((family) =>
+      this.#namespace.ip('-N', family, 'route', 'show', 'table', '254').split('\n'),
+    );
+    return routeLines(lines);
+  }
+
+  addresses(device: string): readonly string[] {
+    const out = this.#namespace.ip('-o', 'address', 'show', 'dev', device);
+    return Array.from(out.matchAll(/inet6? (\S+)/g), (match) => match[1] ?? '').filter(
+      (address) => !address.startsWith('fe80:'),
+    );
+  }
+
+  /** The source address of this machine's own packets to an address. */
+  sourceTowards(address: string): string | undefined {
+    return / src (\S+)/.exec(this.#namespace.ip('route', 'get', address))?.[1];
+  }
+
+  async remove(): Promise<void> {
+    await this.#namespace.remove();
+  }
+}
+
+/** What a test knows to be there. */
+export function must<T>(value: T | undefined, what = 'what the test expects'): T {
+  if (value === undefined) throw new Error(`${what} is not there`);
+  return value;
+}
+
+const KERNEL_PROTOCOL = / proto 2( |$)/;
+/** `ip -N` writes the type of a special route as its number. */
+const TYPE_NUMBERS: Readonly<Record<string, string>> = {
+  6: 'blackhole',
+  7: 'unreachable',
+  8: 'prohibit',
+  9: 'throw',
+};
+
+/** Brings the lines of `ip -N route` into the one form that the suites compare. */
+function routeLines(lines: readonly string[]): readonly string[] {
+  return lines
+    .map((line) =>
+      line
+        .trim()
+        .replace(/^([6-9]) /, (_all, number: string) => `${TYPE_NUMBERS[number]} `)
+        .replace(/ (scope|pref|error|src|weight) \S+/g, '')
+        .replace(/^(blackhole .*?) dev lo\b/, '$1')
+        .replace(/\s+/g, ' '),
+    )
+    .filter((line) => line !== '' && !KERNEL_PROTOCOL.test(line) && !line.startsWith('nexthop'))
+    .map((line) => line.replace(/ linkdown| dead/g, '').trim())
+    .sort();
+}

@@ -1,0 +1,80 @@
+/**
+ * A network namespace of the test's own, with processes in it that end with it.
+ *
+ * Everything that a test asks a process is asked over files and unix sockets, which namespaces share, so the test
+ * itself stays outside.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+
+export class Namespace {
+  readonly name: string;
+  readonly #children = new Set<ChildProcess>();
+
+  private constructor(name: string) {
+    this.name = name;
+  }
+
+  /** A new namespace with nothing in it but its loopback device. */
+  static create(purpose: string): Namespace {
+    const namespace = new Namespace(`${purpose}-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
+    execFileSync('ip', ['netns', 'add', namespace.name]);
+    namespace.ip('link', 'set', 'lo', 'up');
+    return namespace;
+  }
+
+  /** Two machines on one wire, each with its addresses, such as `192.0.2.1/24`. */
+  static linked(
+    purpose: string,
+    left: readonly string[],
+    right: readonly string[],
+  ): readonly [Namespace, Namespace] {
+    const pair = [Namespace.create(purpose), Namespace.create(purpose)] as const;
+    pair[0].ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pair[1].name);
+    for (const [namespace, addresses] of [[pair[0], left] as const, [pair[1], right] as const]) {
+      // Duplicate address detection would hold IPv6 addresses back for a second.
+      for (const address of addresses) {
+        namespace.ip('address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+      }
+      namespace.ip('link', 'set', 'eth0', 'up');
+    }
+    return pair;
+  }
+
+  /** Runs `ip` in the namespace and returns what it prints. */
+  ip(...args: readonly string[]): string {
+    return execFileSync('ip', ['-n', this.name, ...args], { encoding: 'utf8' });
+  }
+
+  /** Runs a command in the namespace to its end and returns what it prints. */
+  run(command: string, ...args: readonly string[]): string {
+    return execFileSync('ip', ['netns', 'exec', this.name, command, ...args], { encoding: 'utf8' });
+  }
+
+  /** Starts a process in the namespace; its output goes to the file. */
+  spawn(command: string, args: readonly string[], output: string): ChildProcess {
+    const file = openSync(output, 'a');
+    // `ip netns exec` becomes the command, so the child's id is the command's.
+    const child = spawn('ip', ['netns', 'exec', this.name, command, ...args], {
+      stdio: ['ignore', file, file],
+    });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
+    return child;
+  }
+
+  /** Ends its processes and removes it. */
+  async remove(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => end(child, 'SIGKILL')));
+    execFileSync('ip', ['netns', 'delete', this.name]);
+  }
+}
+
+/** Sends the signal and waits for the end of the process. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}

@@ -1,0 +1,8 @@
+/** The data plane on the fake kernel: the suite it shares with the real one. */
+import { describe } from 'vitest';
+import { dataplaneSuite } from '../../support/dataplane-suite.js';
+import { FakeMachine } from '../../support/fake-machine.js';
+
+describe('the data plane on the fake kernel', () => {
+  dataplaneSuite(() => new FakeMachine({ hasIpip: true }));
+});
