@@ -1,0 +1,255 @@
+/**
+ * The agent of one node: datastore, speaker, data plane and API, wired together.
+ *
+ * Owns: the order of start and stop, and what a change of the configuration sets in motion. Must not know: how any of
+ * the parts works.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createApi, EXIT, listen } from '../api/index.js';
+import { type ListenOptions, Speaker, systemClock, tcpTransport } from '../bgp/speaker/index.js';
+import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
+import { Dataplane, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
+import type { AgentSettings } from './config/index.js';
+import { createDatastore, type Datastore } from './datastore/index.js';
+import { logDataplaneEvent } from './log.js';
+import { type Membership, planLocalChanges, planMembership, planPeerChanges } from './membership/index.js';
+import {
+  listenOptionsOf,
+  localRoutesOf,
+  nodeFactsOf,
+  peerConfigs,
+  policyOf,
+  progressOf,
+  routeChangeOf,
+} from './plan.js';
+import { checkText, formatConfigError, type Resources, type ResourcesResult } from './resources/index.js';
+import { bgpListenError, missingAddress, StartError } from './start-error.js';
+import { AgentView } from './views/agent-view.js';
+
+/** What an earlier run left goes away after this time, where its peer has not said more by then. */
+const SWEEP_AFTER_MS = 60_000;
+
+export interface AgentOptions {
+  readonly settings: AgentSettings;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+export class Agent {
+  readonly #settings: AgentSettings;
+  readonly #log: Logger;
+  readonly #datastore: Datastore;
+  readonly #dataplane: Dataplane | undefined;
+  readonly #view: AgentView;
+  readonly #api: FastifyInstance;
+  #membership: Membership;
+  #speaker: Speaker;
+  #leftoverRoutes = 0;
+  /** Changes are carried out one after the other. */
+  #work: Promise<void> = Promise.resolve();
+
+  /**
+   * Starts everything, or nothing.
+   * @throws StartError, or the error of a part, each with a sentence for the operator
+   */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const created = createDatastore(options.settings.datastore, {
+      onWatchFailure: (folder, error) =>
+        options.log.warn(
+          { folder, reason: error.message },
+          'changes of the resources are only seen by a slow poll',
+        ),
+    });
+    if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
+    const { datastore } = created;
+    let agent: Agent | undefined;
+    const first = await datastore.start((result) => agent?.change(result));
+    try {
+      if ('errors' in first) throw new StartError(checkText(first.errors), { exitStatus: EXIT.usage });
+      for (const warning of first.warnings) options.log.warn(formatConfigError(warning));
+      const membership = await checkedMembership(first.resources, options.settings.nodeName);
+      const starting = new Agent(options, datastore, membership);
+      await starting.#begin();
+      agent = starting;
+      return agent;
+    } catch (error) {
+      await datastore.stop();
+      throw error;
+    }
+  }
+
+  private constructor(
+    { settings, log, version }: AgentOptions,
+    datastore: Datastore,
+    membership: Membership,
+  ) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#datastore = datastore;
+    this.#membership = membership;
+    this.#dataplane = settings.dataplane ? this.#createDataplane() : undefined;
+    this.#speaker = this.#createSpeaker(false);
+    this.#view = new AgentView({
+      settings,
+      version,
+      clock: systemClock,
+      speaker: () => this.#speaker,
+      dataplane: this.#dataplane,
+      membership: () => this.#membership,
+    });
+    this.#api = createApi({ source: this.#view, logger: log.child({ part: 'api' }) });
+  }
+
+  /** Takes over a newly read configuration, or says why the one in force stays. */
+  change(result: ResourcesResult): void {
+    this.#work = this.#work.then(() => this.#take(result));
+  }
+
+  /**
+   * Ends the agent and leaves the network as it is: routes and tunnel stay, and peers that speak graceful restart keep
+   * forwarding to this node until it is back.
+   */
+  async stop(): Promise<void> {
+    await this.#datastore.stop();
+    await this.#work;
+    await this.#speaker.stop();
+    await this.#dataplane?.stop();
+    await this.#api.close();
+  }
+
+  async #begin(): Promise<void> {
+    await listen(this.#api, this.#settings.api);
+    try {
+      await this.#dataplane?.start();
+      this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+      this.#speaker = this.#createSpeaker(this.#leftoverRoutes > 0);
+      await this.#startSpeaker();
+    } catch (error) {
+      await this.#speaker.stop();
+      await this.#dataplane?.stop();
+      await this.#api.close();
+      throw error;
+    }
+    this.#log.info(
+      { node: this.#membership.nodeName, peers: this.#membership.peers.length },
+      'agent started',
+    );
+  }
+
+  async #take(result: ResourcesResult): Promise<void> {
+    const problem = await this.#tryToTake(result);
+    this.#view.configurationRead(problem);
+    if (problem === undefined) return;
+    this.#log.error({ errors: problem }, 'the new configuration is wrong: the old one stays in force');
+  }
+
+  /** @returns what is wrong with it, a line each; undefined where it is in force now. */
+  async #tryToTake(result: ResourcesResult): Promise<readonly string[] | undefined> {
+    if ('errors' in result) return result.errors.map(formatConfigError);
+    for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
+    const before = this.#membership;
+    try {
+      this.#membership = await checkedMembership(result.resources, this.#settings.nodeName);
+    } catch (error) {
+      if (error instanceof StartError) return [error.message];
+      throw error;
+    }
+    const { needsReset, reasons } = planLocalChanges(before, this.#membership);
+    if (reasons.length > 0)
+      this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
+    this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+    if (needsReset) return await this.#replaceSpeaker(before);
+    this.#logPeerChanges(before);
+    this.#tellSpeaker();
+    return undefined;
+  }
+
+  #logPeerChanges(before: Membership): void {
+    const { added, removed, changed } = planPeerChanges(before.peers, this.#membership.peers);
+    for (const { id } of added) this.#log.info({ peer: id }, 'peer added');
+    for (const { id } of removed) this.#log.info({ peer: id }, 'peer removed: its session ends');
+    for (const { after, reasons, needsReset } of changed) {
+      this.#log.info({ peer: after.id, changed: reasons, resetsSession: needsReset }, 'peer changed');
+    }
+  }
+
+  /** Our OPEN or our listener has changed: every session ends and begins anew. */
+  async #replaceSpeaker(before: Membership): Promise<readonly string[] | undefined> {
+    const old = this.#speaker;
+    await old.stop(notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE));
+    this.#dataplane?.applyChanges([...old.rib.bestRoutes()].map(({ prefix }) => ({ prefix })));
+    this.#speaker = this.#createSpeaker(false);
+    try {
+      await this.#startSpeaker();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#membership = before;
+      this.#dataplane?.setNode(nodeFactsOf(before));
+      this.#speaker = this.#createSpeaker(false);
+      await this.#startSpeaker();
+      return [error.message];
+    }
+  }
+
+  async #startSpeaker(): Promise<void> {
+    try {
+      await this.#speaker.start();
+    } catch (error) {
+      throw await bgpListenError(error, this.#listenOptions());
+    }
+    this.#tellSpeaker();
+  }
+
+  #tellSpeaker(): void {
+    this.#speaker.setPolicy(policyOf(this.#membership));
+    this.#speaker.setLocalRoutes(localRoutesOf(this.#membership));
+    this.#speaker.setPeers(peerConfigs(this.#membership));
+  }
+
+  #createSpeaker(restarted: boolean): Speaker {
+    const { localAs, bgpIdentifier } = this.#membership;
+    return new Speaker({
+      localAs,
+      bgpIdentifier,
+      listen: this.#listenOptions(),
+      policy: policyOf(this.#membership),
+      transport: tcpTransport,
+      clock: systemClock,
+      random: Math.random,
+      log: this.#log.child({ part: 'bgp' }),
+      restarted,
+      onBestPaths: (changes) => this.#dataplane?.applyChanges(changes.map(routeChangeOf)),
+      onPeersChanged: () => this.#dataplane?.setPeers(progressOf(this.#speaker.peers())),
+    });
+  }
+
+  #listenOptions(): ListenOptions {
+    return listenOptionsOf(this.#membership, this.#settings);
+  }
+
+  #createDataplane(): Dataplane {
+    const { tunnelDevice, routeProtocol, routeMetric } = this.#settings;
+    const log = this.#log.child({ part: 'dataplane' });
+    return new Dataplane({
+      kernel: rtnetlinkKernel(),
+      sysctl: procSysctl,
+      clock: systemClock,
+      settings: { tunnelDevice, routeProtocol, metric: routeMetric, sweepAfterMs: SWEEP_AFTER_MS },
+      report: (event) => {
+        if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
+        logDataplaneEvent(log, event);
+      },
+    });
+  }
+}
+
+/** @throws StartError where this node is not in the resources, or this machine does not have its address. */
+async function checkedMembership(resources: Resources, nodeName: string): Promise<Membership> {
+  const plan = planMembership(resources, nodeName);
+  if ('problem' in plan) throw new StartError(plan.problem, { exitStatus: EXIT.usage });
+  const problem = await missingAddress(nodeName, plan.membership.nodeAddress);
+  if (problem !== undefined) throw new StartError(problem);
+  return plan.membership;
+}

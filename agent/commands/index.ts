@@ -1,0 +1,78 @@
+/**
+ * The commands of the program, as one table.
+ *
+ * Owns: which commands there are and the overview of them. Must not know: what they do.
+ */
+import {
+  type CliIo,
+  commands as clientCommands,
+  EXIT,
+  type ExitStatus,
+  runCommand,
+} from '../../api/index.js';
+import { VERSION } from '../version.js';
+import { AGENT_SUMMARY, agentHelp, runAgent } from './agent.js';
+import { check } from './check.js';
+import { kernelRoutes } from './kernel-routes.js';
+
+interface Entry {
+  readonly summary: string;
+  run(argv: readonly string[], io: CliIo): Promise<ExitStatus>;
+}
+
+const hooks = { version: VERSION, kernelRoutes };
+
+const agent: Entry = {
+  summary: AGENT_SUMMARY,
+  run: async (argv, io) => {
+    if (argv.includes('--help') || argv.includes('-h')) io.stdout.write(agentHelp());
+    else if (argv.includes('--version')) io.stdout.write(`podroute ${VERSION}\n`);
+    else return await runAgent(argv, io);
+    return EXIT.ok;
+  },
+};
+
+const ENTRIES: ReadonlyMap<string, Entry> = new Map([
+  ['agent', agent],
+  ...[clientCommands.status, clientCommands.peers, clientCommands.routes, check].map(
+    (command): [string, Entry] => [
+      command.name,
+      { summary: command.summary, run: (argv, io) => runCommand(command, argv, io, hooks) },
+    ],
+  ),
+]);
+
+/** Runs the command that the arguments name. */
+export async function run(argv: readonly string[], io: CliIo): Promise<ExitStatus> {
+  const [name, ...rest] = argv;
+  const entry = ENTRIES.get(name ?? '');
+  if (entry !== undefined) return await entry.run(rest, io);
+  if (name === '--version') {
+    io.stdout.write(`podroute ${VERSION}\n`);
+    return EXIT.ok;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
+    io.stdout.write(overview());
+    return EXIT.ok;
+  }
+  io.stderr.write(
+    name === undefined ? overview() : `podroute: there is no command "${name}"\nTry: podroute --help\n`,
+  );
+  return EXIT.usage;
+}
+
+function overview(): string {
+  const width = Math.max(...[...ENTRIES.keys()].map((name) => name.length));
+  return [
+    'Usage: podroute COMMAND [OPTIONS]',
+    '',
+    'A routing agent: BGP between nodes, next-hop routes inside a subnet, IPIP routes between subnets.',
+    '',
+    'Commands:',
+    ...[...ENTRIES].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    'Exit status: 0 all right, 1 something needs attention, 2 wrong usage or configuration, 3 no agent answers.',
+    'Each command explains itself with --help; --version prints the version.',
+    '',
+  ].join('\n');
+}

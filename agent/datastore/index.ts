@@ -1,0 +1,6 @@
+/**
+ * The door of agent/datastore: where the cluster resources are stored, watched for changes.
+ */
+export { createDatastore, type DatastoreResult } from './create.js';
+export type { FileDatastoreOptions } from './file.js';
+export type { Datastore, ResourcesListener } from './types.js';

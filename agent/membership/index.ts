@@ -1,0 +1,12 @@
+/**
+ * The door of agent/membership: what the cluster resources mean for one node, and what a change of them means. Pure.
+ */
+export { planLocalChanges, planPeerChanges } from './changes.js';
+export { dialTowards, planMembership } from './membership.js';
+export type {
+  Membership,
+  MembershipResult,
+  PeerChange,
+  PeerChanges,
+  PeerSpec,
+} from './types.js';

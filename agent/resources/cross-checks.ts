@@ -1,0 +1,282 @@
+/**
+ * The rules that hold between resources: one address one node, one block one node, pools apart from everything else,
+ * peers that exist.
+ *
+ * Owns: what makes a set of valid resources wrong or suspicious as a whole. Must not know: syntax, the own node.
+ * Each rule is a function from the draft to findings; {@link crossCheck} is the list of them.
+ */
+import {
+  comparePrefixes,
+  formatIpAddress,
+  formatPrefix,
+  type IpAddress,
+  isIpv6,
+  type Prefix,
+  prefixContains,
+  prefixesOverlap,
+  prefixOf,
+} from '../../bgp/net/index.js';
+import { didYouMean, formatLocation, type Path } from '../schema/index.js';
+import type { Draft, Located, Origin } from './kinds.js';
+import { hasPeer } from './select-nodes.js';
+import { type Selector, selects } from './selector.js';
+import type { BgpPeer, NodeResource, PeerTarget } from './types.js';
+
+/** A fault of one resource in the light of others. */
+export interface Finding {
+  readonly origin: Origin;
+  readonly path: Path;
+  readonly message: string;
+  readonly severity: 'error' | 'warning';
+}
+
+type Rule = (draft: Draft) => Finding[];
+
+const RULES: readonly Rule[] = [
+  oneNamePerResource,
+  oneNodePerAddress,
+  oneNodePerBlock,
+  everyBlockInItsPool,
+  poolsApart,
+  poolsApartFromNodeNetworks,
+  peersNameNodes,
+  peersInTheCluster,
+  onePeeringPerRouter,
+  ipv6PeersReachable,
+];
+
+/** All findings of all rules. */
+export function crossCheck(draft: Draft): Finding[] {
+  return RULES.flatMap((rule) => rule(draft));
+}
+
+function finding(
+  { origin }: Located<unknown>,
+  path: Path,
+  message: string,
+  severity: Finding['severity'] = 'error',
+): Finding {
+  return { origin, path, message, severity };
+}
+
+/** `Node/node-a (cluster.yaml:12)`, pointing at the line of `path`. */
+function nameOf({ origin }: Located<unknown>, path: Path = ['metadata', 'name']): string {
+  const place = formatLocation({ file: origin.file, line: origin.lineOf(path) });
+  return `${origin.kind}/${origin.name} (${place})`;
+}
+
+function oneNamePerResource(draft: Draft): Finding[] {
+  return Object.values(draft).flatMap((resources: readonly Located<unknown>[]) => {
+    const first = new Map<string, Located<unknown>>();
+    return resources.flatMap((located) => {
+      const other = first.get(located.origin.name);
+      if (other === undefined) {
+        first.set(located.origin.name, located);
+        return [];
+      }
+      return [
+        finding(
+          located,
+          ['metadata', 'name'],
+          `exists already as ${nameOf(other)}; rename or remove one of them`,
+        ),
+      ];
+    });
+  });
+}
+
+function oneNodePerAddress({ nodes }: Draft): Finding[] {
+  return (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const path = ['spec', 'bgp', family === 'ipv4' ? 'ipv4Address' : 'ipv6Address'];
+    const owners = new Map<IpAddress, Located<NodeResource>>();
+    return nodes.flatMap((node) => {
+      const address = node.resource[family]?.address;
+      if (address === undefined) return [];
+      const owner = owners.get(address);
+      if (owner === undefined) {
+        owners.set(address, node);
+        return [];
+      }
+      const message = `${formatIpAddress(address)} is the address of ${nameOf(owner, path)} too; give each node its own`;
+      return [finding(node, path, message)];
+    });
+  });
+}
+
+/** A prefix with the resource that it comes from. */
+interface Claim {
+  readonly prefix: Prefix;
+  readonly owner: Located<unknown>;
+  readonly path: Path;
+}
+
+/**
+ * Each claim that overlaps an earlier one in prefix order, with that one. Sorted, a prefix stands before all that it
+ * contains, so the chain of prefixes around the current one is a stack.
+ */
+function overlaps(claims: readonly Claim[]): { readonly inner: Claim; readonly outer: Claim }[] {
+  const found: { inner: Claim; outer: Claim }[] = [];
+  const around: Claim[] = [];
+  for (const claim of [...claims].sort((a, b) => comparePrefixes(a.prefix, b.prefix))) {
+    let outer = around.at(-1);
+    while (outer !== undefined && !prefixContains(outer.prefix, claim.prefix)) {
+      around.pop();
+      outer = around.at(-1);
+    }
+    if (outer !== undefined) found.push({ inner: claim, outer });
+    around.push(claim);
+  }
+  return found;
+}
+
+function blockClaims({ nodes }: Draft): Claim[] {
+  return nodes.flatMap((owner) =>
+    owner.resource.podCIDRs.map((prefix, index) => ({ prefix, owner, path: ['spec', 'podCIDRs', index] })),
+  );
+}
+
+function oneNodePerBlock(draft: Draft): Finding[] {
+  return overlaps(blockClaims(draft)).map(({ inner, outer }) => {
+    const relation = inner.prefix === outer.prefix ? 'is' : `overlaps ${formatPrefix(outer.prefix)},`;
+    const message = `${formatPrefix(inner.prefix)} ${relation} a pod subnet of ${nameOf(outer.owner, outer.path)} too; give each node its own`;
+    return finding(inner.owner, inner.path, message);
+  });
+}
+
+/** Without a filter, nodes import what lies in an enabled pool: a block elsewhere would be announced in vain. */
+function everyBlockInItsPool({ nodes, pools }: Draft): Finding[] {
+  return nodes.flatMap((node) =>
+    node.resource.podCIDRs.flatMap((block, index) => {
+      const path = ['spec', 'podCIDRs', index];
+      const around = pools.filter((pool) => prefixContains(pool.resource.cidr, block));
+      const pool = around.find((candidate) => !candidate.resource.disabled) ?? around[0];
+      if (pool === undefined) {
+        const message = `${formatPrefix(block)} lies in no IPPool, so that no other node would import it; take one from a pool, or add an IPPool around it`;
+        return [finding(node, path, message)];
+      }
+      if (pool.resource.disabled) {
+        const message = `${formatPrefix(block)} lies in the disabled ${nameOf(pool)}: no other node imports it`;
+        return [finding(node, path, message, 'warning')];
+      }
+      if (selects(pool.resource.nodeSelector, node.resource.labels)) return [];
+      const message = `${formatPrefix(block)} lies in ${nameOf(pool)}, whose nodeSelector does not match this node; change the selector, the labels or the subnet`;
+      return [finding(node, path, message)];
+    }),
+  );
+}
+
+function poolsApart({ pools }: Draft): Finding[] {
+  const path = ['spec', 'cidr'];
+  const claims = pools.map((owner) => ({ prefix: owner.resource.cidr, owner, path }));
+  return overlaps(claims).map(({ inner, outer }) =>
+    finding(
+      inner.owner,
+      path,
+      `${formatPrefix(inner.prefix)} overlaps ${formatPrefix(outer.prefix)} of ${nameOf(outer.owner, path)}; keep pools apart`,
+    ),
+  );
+}
+
+/** A route to a block that covers the node network would cut the nodes off from each other. */
+function poolsApartFromNodeNetworks({ nodes, pools }: Draft): Finding[] {
+  const firstOf = new Map<Prefix, Located<NodeResource>>();
+  for (const node of nodes) {
+    for (const address of [node.resource.ipv4, node.resource.ipv6]) {
+      if (address === undefined) continue;
+      const network = prefixOf(address.address, address.lengthBits);
+      if (!firstOf.has(network)) firstOf.set(network, node);
+    }
+  }
+  return pools.flatMap((pool) =>
+    [...firstOf].flatMap(([network, node]) => {
+      if (!prefixesOverlap(pool.resource.cidr, network)) return [];
+      const message = `${formatPrefix(pool.resource.cidr)} overlaps the node network ${formatPrefix(network)} of ${nameOf(node, ['spec', 'bgp'])}; take a range that no machine uses`;
+      return [finding(pool, ['spec', 'cidr'], message)];
+    }),
+  );
+}
+
+function peersNameNodes({ nodes, peers }: Draft): Finding[] {
+  const names = nodes.map((node) => node.resource.name);
+  return peers.flatMap((peer) => {
+    const findings: Finding[] = [];
+    const { nodes: local, target } = peer.resource;
+    if ('name' in local && !names.includes(local.name)) {
+      const known = didYouMean(local.name, names) || `; there is ${names.join(', ') || 'no node'}`;
+      findings.push(finding(peer, ['spec', 'node'], `"${local.name}" is no Node of these resources${known}`));
+    }
+    if ('selector' in local) findings.push(...emptySelection(peer, 'nodeSelector', local.selector, nodes));
+    if (target.type === 'nodes')
+      findings.push(...emptySelection(peer, 'peerSelector', target.selector, nodes));
+    return findings;
+  });
+}
+
+function emptySelection(
+  peer: Located<BgpPeer>,
+  field: string,
+  selector: Selector,
+  nodes: readonly Located<NodeResource>[],
+): Finding[] {
+  if (nodes.some((node) => selects(selector, node.resource.labels))) return [];
+  return [
+    finding(peer, ['spec', field], 'matches no node, so that this peering does not come to be', 'warning'),
+  ];
+}
+
+/** A peerIP that belongs to a node must tell that node's AS number, or the session never comes up. */
+function peersInTheCluster({ nodes, peers, configurations }: Draft): Finding[] {
+  return peers.flatMap((peer) => {
+    const { target } = peer.resource;
+    if (target.type !== 'address') return [];
+    const node = nodes.find(({ resource }) => nodeHasAddress(resource, target.address));
+    const asNumber = node?.resource.asNumber ?? configurations[0]?.resource.asNumber;
+    if (node === undefined || asNumber === undefined || asNumber === target.asNumber) return [];
+    const message = `${target.asNumber} is not the AS number of ${nameOf(node)}, whose address this is; write ${asNumber}`;
+    return [finding(peer, ['spec', 'asNumber'], message)];
+  });
+}
+
+function nodeHasAddress(node: NodeResource, address: IpAddress): boolean {
+  return node.ipv4?.address === address || node.ipv6?.address === address;
+}
+
+/** BGP has one session between two addresses; a second BGPPeer would fight with the first. */
+function onePeeringPerRouter({ nodes, peers }: Draft): Finding[] {
+  const byAddress = new Map<IpAddress, Located<BgpPeer>[]>();
+  for (const peer of peers) {
+    const { target } = peer.resource;
+    if (target.type !== 'address') continue;
+    byAddress.set(target.address, [...(byAddress.get(target.address) ?? []), peer]);
+  }
+  return [...byAddress].flatMap(([address, rivals]) =>
+    rivals.flatMap((peer, index) => {
+      for (const earlier of rivals.slice(0, index)) {
+        const shared = nodes.find(
+          ({ resource }) => hasPeer(peer.resource, resource) && hasPeer(earlier.resource, resource),
+        );
+        if (shared === undefined) continue;
+        const message = `${formatIpAddress(address)} is a peer of ${shared.resource.name} by ${nameOf(earlier, ['spec', 'peerIP'])} already; keep one of them`;
+        return [finding(peer, ['spec', 'peerIP'], message)];
+      }
+      return [];
+    }),
+  );
+}
+
+function ipv6PeersReachable({ nodes, peers }: Draft): Finding[] {
+  return peers.flatMap((peer) => {
+    if (!isIpv6Target(peer.resource.target)) return [];
+    const lacking = nodes.find(
+      ({ resource }) =>
+        hasPeer(peer.resource, resource) && resource.ipv4 !== undefined && resource.ipv6 === undefined,
+    );
+    if (lacking === undefined) return [];
+    const message = `is an IPv6 address, but ${nameOf(lacking)} has none to connect from; add spec.bgp.ipv6Address there, or select other nodes`;
+    return [finding(peer, ['spec', 'peerIP'], message)];
+  });
+}
+
+function isIpv6Target(target: PeerTarget): boolean {
+  return target.type === 'address' && isIpv6(target.address);
+}

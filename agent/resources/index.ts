@@ -1,0 +1,22 @@
+/**
+ * The door of agent/resources: manifests of cluster resources as checked values. Pure.
+ */
+export { type ConfigError, checkText, formatConfigError, type ManifestFile } from '../schema/index.js';
+export { parseResources } from './parse.js';
+export { readName } from './readers.js';
+export { hasPeer } from './select-nodes.js';
+export { type Labels, parseSelector, type Selector, type SelectorResult, selects } from './selector.js';
+export type {
+  BgpConfiguration,
+  BgpFilter,
+  BgpFilterRule,
+  BgpPeer,
+  InterfaceAddress,
+  IpipMode,
+  IpPool,
+  MatchOperator,
+  NodeResource,
+  PeerTarget,
+  Resources,
+  ResourcesResult,
+} from './types.js';

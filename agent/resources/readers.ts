@@ -1,0 +1,177 @@
+/**
+ * The texts of resources as values: addresses, prefixes, AS numbers, selectors, names.
+ *
+ * Owns: what a text must look like, and the sentence when it does not. Must not know: which field it stands in.
+ */
+import {
+  addressFamily,
+  formatPrefix,
+  type IpAddress,
+  type Ipv4,
+  type Ipv6,
+  ipv4,
+  isHostAddress,
+  isIpv4,
+  isIpv6,
+  isLinkLocal,
+  type Prefix,
+  parseCidr,
+  parseIpAddress,
+  parsePrefix,
+  prefixAddress,
+  prefixContainsAddress,
+  prefixFamily,
+  prefixLength,
+  prefixOf,
+} from '../../bgp/net/index.js';
+import { quote, type Reading } from '../schema/index.js';
+import { parseSelector, type Selector } from './selector.js';
+import type { InterfaceAddress } from './types.js';
+
+const MAX_AS_NUMBER = 0xffff_ffff;
+/** 0 (RFC 7607), AS_TRANS (RFC 6793) and the last of each size (RFC 7300) identify nobody. */
+const RESERVED_AS_NUMBERS: ReadonlySet<number> = new Set([0, 23456, 65535, MAX_AS_NUMBER]);
+
+/** An AS number: a number, a text of digits, or asdot (RFC 5396); reserved ones are refused. */
+export function readAsNumber(value: unknown): Reading<number> {
+  const asNumber = asNumberOf(value);
+  if (asNumber === undefined) {
+    const hint =
+      typeof value === 'number' && !Number.isInteger(value) ? ' (asdot such as "1.10" needs quotes)' : '';
+    return { problem: `${quote(value)} is no AS number; write one from 1 to 4294967294${hint}` };
+  }
+  if (RESERVED_AS_NUMBERS.has(asNumber)) {
+    return {
+      problem: `AS ${asNumber} is reserved and identifies nobody; take one of your own, or a private one such as 64512`,
+    };
+  }
+  return { value: asNumber };
+}
+
+function asNumberOf(value: unknown): number | undefined {
+  if (typeof value === 'number')
+    return Number.isInteger(value) && value >= 0 && value <= MAX_AS_NUMBER ? value : undefined;
+  const digits = typeof value === 'string' ? /^(?:(\d{1,5})\.)?(\d{1,10})$/.exec(value) : null;
+  if (digits === null) return undefined;
+  const [high, low] = [Number(digits[1] ?? 0), Number(digits[2])];
+  if (digits[1] !== undefined && (high > 0xffff || low > 0xffff)) return undefined;
+  const asNumber = high * 0x1_0000 + low;
+  return asNumber <= MAX_AS_NUMBER ? asNumber : undefined;
+}
+
+/** Why an address with its subnet cannot be that of a host, or undefined. */
+function hostProblem(value: string, { address, lengthBits }: InterfaceAddress): string | undefined {
+  if (!isHostAddress(address)) return `${quote(value)} is no address that a host can have`;
+  if (lengthBits === 0) return `${quote(value)} has prefix length 0; write that of the node's network`;
+  // RFC 3021: both addresses of a /31 are those of hosts.
+  if (!isIpv4(address) || lengthBits >= 31) return undefined;
+  const subnet = prefixOf(address, lengthBits);
+  if (prefixAddress(subnet) === address) {
+    return `${quote(value)} is the address of the network itself; write the node's own address in it`;
+  }
+  if (!prefixContainsAddress(subnet, ipv4(address + 1))) {
+    return `${quote(value)} is the broadcast address of its network; write the node's own address in it`;
+  }
+  return undefined;
+}
+
+/** The IPv4 address of a node with its prefix length. */
+export function readInterfaceIpv4(value: string): Reading<InterfaceAddress<Ipv4>> {
+  const cidr = parseCidr(value);
+  if (cidr === undefined || !isIpv4(cidr.address)) {
+    return {
+      problem: `${quote(value)} is no IPv4 address with a prefix length; write it like 192.168.1.11/24`,
+    };
+  }
+  const problem = hostProblem(value, cidr);
+  return problem === undefined
+    ? { value: { address: cidr.address, lengthBits: cidr.lengthBits } }
+    : { problem };
+}
+
+/** The IPv6 address of a node with its prefix length; routable, because it becomes a next hop. */
+export function readInterfaceIpv6(value: string): Reading<InterfaceAddress<Ipv6>> {
+  const cidr = parseCidr(value);
+  if (cidr === undefined || !isIpv6(cidr.address)) {
+    return {
+      problem: `${quote(value)} is no IPv6 address with a prefix length; write it like 2001:db8::11/64`,
+    };
+  }
+  const problem = isLinkLocal(cidr.address)
+    ? `${quote(value)} is link-local; write an address that is valid beyond one link`
+    : hostProblem(value, cidr);
+  return problem === undefined
+    ? { value: { address: cidr.address, lengthBits: cidr.lengthBits } }
+    : { problem };
+}
+
+/** `10.244.0.0/16`: a prefix without host bits, and not the default route. */
+export function readPrefix(value: string): Reading<Prefix> {
+  const prefix = parsePrefix(value);
+  if (prefix === undefined) {
+    const cidr = parseCidr(value);
+    return {
+      problem:
+        cidr === undefined
+          ? `${quote(value)} is no prefix; write it like 10.244.0.0/16`
+          : `${quote(value)} has bits set beyond its length; write ${formatPrefix(prefixOf(cidr.address, cidr.lengthBits))}`,
+    };
+  }
+  if (prefixLength(prefix) === 0)
+    return { problem: `${quote(value)} is every address; write a narrower prefix` };
+  if (!isHostAddress(prefixAddress(prefix)))
+    return { problem: `${quote(value)} holds no addresses that hosts can have` };
+  return { value: prefix };
+}
+
+/** A prefix of one family for a filter rule, where the default route is a fair thing to match. */
+export function readFilterPrefix(family: 'ipv4' | 'ipv6'): (value: string) => Reading<Prefix> {
+  const example = family === 'ipv4' ? '10.0.0.0/8' : 'fd00::/8';
+  return (value) => {
+    const prefix = parsePrefix(value);
+    return prefix !== undefined && prefixFamily(prefix) === family
+      ? { value: prefix }
+      : {
+          problem: `${quote(value)} is no ${family === 'ipv4' ? 'IPv4' : 'IPv6'} prefix; write it like ${example}`,
+        };
+  };
+}
+
+/** `192.168.1.1`, `192.168.1.1:179`, `2001:db8::1` or `[2001:db8::1]:179`. */
+export function readPeerAddress(
+  value: string,
+): Reading<{ readonly address: IpAddress; readonly port?: number }> {
+  const parts = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(value);
+  const host = parts?.[1] ?? parts?.[2] ?? value;
+  const address = parseIpAddress(host);
+  const port = parts?.[3] === undefined ? undefined : Number(parts[3]);
+  if (address === undefined || (parts?.[1] !== undefined && addressFamily(address) === 'ipv4')) {
+    return {
+      problem: `${quote(value)} is no address; write it like 192.168.1.1 or 192.168.1.1:179, IPv6 with a port like [2001:db8::1]:179`,
+    };
+  }
+  if (port !== undefined && (port < 1 || port > 65535)) {
+    return { problem: `${quote(value)} has a port that is not between 1 and 65535` };
+  }
+  if (!isHostAddress(address)) return { problem: `${quote(value)} is no address that a router can have` };
+  if (isLinkLocal(address))
+    return { problem: `${quote(value)} is link-local, which is not supported yet; write a routable address` };
+  return { value: port === undefined ? { address } : { address, port } };
+}
+
+/** A label selector. */
+export function readSelector(value: string): Reading<Selector> {
+  const result = parseSelector(value);
+  return 'selector' in result
+    ? { value: result.selector }
+    : { problem: `${quote(value)} is no selector: column ${result.column}: ${result.problem}` };
+}
+
+/** A resource name as Kubernetes and host names have them. */
+export function readName(value: string): Reading<string> {
+  return /^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$/.test(value)
+    ? { value }
+    : {
+        problem: `${quote(value)} is no name; use letters, digits, "-", "_" and ".", a letter or digit first and last`,
+      };
+}

@@ -1,0 +1,116 @@
+/**
+ * The cluster resources as values: checked, parsed once, immutable.
+ *
+ * Owns: what the rest of the agent may know of a resource. Must not know: YAML, files, TypeBox.
+ * Source: the resource kinds of apiVersion projectcalico.org/v3; our additions are marked.
+ */
+import type { IpAddress, Ipv4, Ipv6, Prefix } from '../../bgp/net/index.js';
+import type { ConfigError } from '../schema/index.js';
+import type { Labels, Selector } from './selector.js';
+
+/** An address with the length of the subnet it is in, as on an interface. */
+export interface InterfaceAddress<A extends IpAddress = IpAddress> {
+  readonly address: A;
+  readonly lengthBits: number;
+}
+
+/** One machine of the cluster. */
+export interface NodeResource {
+  readonly name: string;
+  readonly labels: Labels;
+  /** Absent: this node takes no part in BGP. */
+  readonly ipv4?: InterfaceAddress<Ipv4>;
+  /** Present on every node with IPv6 blocks: the next hop of those. */
+  readonly ipv6?: InterfaceAddress<Ipv6>;
+  /** Absent: `BgpConfiguration.asNumber`. */
+  readonly asNumber?: number;
+  /** Ours: the pod subnets that this node owns and announces. */
+  readonly podCIDRs: readonly Prefix[];
+}
+
+/** When a route into a pool goes through the IPIP tunnel. `CrossSubnet`: only where the next hop is behind a router. */
+export type IpipMode = 'Always' | 'CrossSubnet' | 'Never';
+
+/** A range that pod subnets come from. */
+export interface IpPool {
+  readonly name: string;
+  readonly cidr: Prefix;
+  readonly ipipMode: IpipMode;
+  /** Prefix length of the blocks that nodes claim. */
+  readonly blockSize: number;
+  /** Nodes neither import from it nor claim blocks of it. */
+  readonly disabled: boolean;
+  readonly disableBGPExport: boolean;
+  /** The nodes that may own blocks of this pool. */
+  readonly nodeSelector: Selector;
+}
+
+/** The settings that all nodes share; there is one, named `default`. */
+export interface BgpConfiguration {
+  readonly asNumber: number;
+  readonly nodeToNodeMeshEnabled: boolean;
+  readonly listenPort: number;
+  /** `NodeIP`: listen on the node's address alone. */
+  readonly bindMode: 'None' | 'NodeIP';
+}
+
+/** Whom a BGPPeer names: one router by address, or nodes of the cluster by label. */
+export type PeerTarget =
+  | {
+      readonly type: 'address';
+      readonly address: IpAddress;
+      /** Absent: 179, or the listen port of the cluster where the address is a node's. */
+      readonly port?: number;
+      readonly asNumber: number;
+    }
+  | { readonly type: 'nodes'; readonly selector: Selector };
+
+/** A peering beyond the mesh. */
+export interface BgpPeer {
+  readonly name: string;
+  /** The nodes that have this peer: one by name, or those that the selector matches (`all()` by default). */
+  readonly nodes: { readonly name: string } | { readonly selector: Selector };
+  readonly target: PeerTarget;
+  /** `UseNodeIP`: connect from the node's address. `None`: the kernel chooses. */
+  readonly sourceAddress: 'UseNodeIP' | 'None';
+}
+
+/** How a rule compares a route's prefix with its own. */
+export type MatchOperator = 'Equal' | 'NotEqual' | 'In' | 'NotIn';
+
+/** One rule of a filter; the first that matches decides. */
+export interface BgpFilterRule {
+  readonly action: 'Accept' | 'Reject';
+  readonly match?: {
+    readonly cidr: Prefix;
+    readonly operator: MatchOperator;
+    /** Prefix lengths of the routes that match. */
+    readonly lengthBits: { readonly min: number; readonly max: number };
+  };
+  /** Only routes learned from peers, not this node's own. */
+  readonly source?: 'RemotePeers';
+  readonly peerType?: 'ibgp' | 'ebgp';
+}
+
+/** Rules by direction and family. A filter has an effect only through a peer that names it. */
+export interface BgpFilter {
+  readonly name: string;
+  readonly importV4: readonly BgpFilterRule[];
+  readonly exportV4: readonly BgpFilterRule[];
+  readonly importV6: readonly BgpFilterRule[];
+  readonly exportV6: readonly BgpFilterRule[];
+}
+
+/** Everything that the nodes of a cluster share; each list is ordered by name. */
+export interface Resources {
+  readonly nodes: readonly NodeResource[];
+  readonly pools: readonly IpPool[];
+  readonly configuration: BgpConfiguration;
+  readonly peers: readonly BgpPeer[];
+  readonly filters: readonly BgpFilter[];
+}
+
+/** Either all of it is right, or everything that is wrong with it. A warning names what is accepted without effect. */
+export type ResourcesResult =
+  | { readonly resources: Resources; readonly warnings: readonly ConfigError[] }
+  | { readonly errors: readonly ConfigError[] };

@@ -1,0 +1,153 @@
+/**
+ * The agent as the API sees it.
+ *
+ * Owns: the answers to `GET /status` and `/readyz`, and the way from the API's questions to the parts. Must not know:
+ * HTTP.
+ */
+import type { AgentStatusRow, ApiSource, PeerRow, ReadinessRow, RouteRow } from '../../api/index.js';
+import { formatIpAddress, isIpv4 } from '../../bgp/net/index.js';
+import type { Clock, ListenOptions, PeerStatus, Speaker } from '../../bgp/speaker/index.js';
+import type { Dataplane, TunnelStatus } from '../../ipip/index.js';
+import type { AgentSettings } from '../config/index.js';
+import type { Membership } from '../membership/index.js';
+import { listenOptionsOf } from '../plan.js';
+import { peerRow } from './peers.js';
+import { installedRouteRow, tableRouteRow } from './routes.js';
+
+export interface AgentParts {
+  readonly settings: AgentSettings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly speaker: () => Speaker;
+  /** Absent: switched off. */
+  readonly dataplane: Dataplane | undefined;
+  readonly membership: () => Membership;
+}
+
+export class AgentView implements ApiSource {
+  readonly #parts: AgentParts;
+  readonly #startedAtMs: number;
+  #generation = 1;
+  #loadedAtMs: number;
+  #configErrors: readonly string[] = [];
+  #configFailedAtMs: number | undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+    this.#startedAtMs = parts.clock.now();
+    this.#loadedAtMs = this.#startedAtMs;
+  }
+
+  /** A configuration was read; `problems` where it is not in force, because of them. */
+  configurationRead(problems: readonly string[] | undefined): void {
+    this.#configErrors = problems ?? [];
+    if (problems === undefined) {
+      this.#generation += 1;
+      this.#loadedAtMs = this.#parts.clock.now();
+      this.#configFailedAtMs = undefined;
+    } else {
+      this.#configFailedAtMs = this.#parts.clock.now();
+    }
+  }
+
+  routes(): readonly RouteRow[] {
+    const { dataplane, speaker } = this.#parts;
+    if (dataplane !== undefined) return dataplane.routes().map(installedRouteRow);
+    return [...speaker().rib.bestRoutes()].map((route) => tableRouteRow(route, this.#loadedAtMs));
+  }
+
+  peers(): readonly PeerRow[] {
+    const { rib } = this.#parts.speaker();
+    const descriptions = new Map(this.#parts.membership().peers.map((peer) => [peer.id, peer.description]));
+    return this.#peerStatuses().map((status) =>
+      peerRow(status, rib, descriptions.get(status.config.id) ?? null),
+    );
+  }
+
+  status(): AgentStatusRow {
+    const { settings, version, clock } = this.#parts;
+    const membership = this.#parts.membership();
+    const peers = this.#peerStatuses();
+    const routes = this.routes();
+    return {
+      node: membership.nodeName,
+      version,
+      startedAt: isoTime(this.#startedAtMs),
+      uptimeSeconds: Math.round((clock.now() - this.#startedAtMs) / 1000),
+      localAs: membership.localAs,
+      bgpIdentifier: formatIpAddress(membership.bgpIdentifier),
+      listen: [listenText(listenOptionsOf(membership, settings))],
+      datastore: {
+        source: settings.datastore,
+        state: this.#configFailedAtMs === undefined ? 'ok' : 'failed',
+        lastError:
+          this.#configFailedAtMs === undefined
+            ? null
+            : { text: this.#configErrors[0] ?? '', at: isoTime(this.#configFailedAtMs) },
+      },
+      dataplane: this.#dataplaneStatus(),
+      counts: {
+        peers: peers.length,
+        peersEstablished: peers.filter(({ session }) => session !== undefined).length,
+        routes: routes.length,
+        routesOk: routes.filter(({ state }) => state === 'ok').length,
+      },
+      config: { generation: this.#generation, loadedAt: isoTime(this.#loadedAtMs) },
+      configErrors: this.#configErrors,
+    };
+  }
+
+  ready(): ReadinessRow {
+    const reasons: string[] = [];
+    const peers = this.#peerStatuses();
+    if (peers.length > 0 && peers.every(({ session }) => session === undefined)) {
+      reasons.push(`none of ${peers.length} BGP peers is established; see /peers for the reason of each`);
+    }
+    if (this.#parts.speaker().recovering) {
+      reasons.push('recovery after a restart: not all peers have sent their tables again');
+    }
+    const { dataplane } = this.#parts;
+    if (dataplane !== undefined) {
+      const tunnel = dataplane.tunnel();
+      if (tunnel.state === 'failed') reasons.push(`the tunnel cannot be made: ${tunnel.reason}`);
+      const waiting = dataplane
+        .routes()
+        .filter(({ state }) => state === 'failed' || state === 'pending').length;
+      if (waiting > 0)
+        reasons.push(`${waiting} routes are not installed; see /routes for the reason of each`);
+    }
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  #peerStatuses(): readonly PeerStatus[] {
+    return this.#parts.speaker().peers();
+  }
+
+  #dataplaneStatus(): AgentStatusRow['dataplane'] {
+    const { dataplane } = this.#parts;
+    if (dataplane === undefined)
+      return { enabled: false, tunnel: null, drift: 0, failures: 0, lastError: null };
+    const { drift, failed } = dataplane.counters();
+    return { enabled: true, tunnel: tunnelRow(dataplane.tunnel()), drift, failures: failed, lastError: null };
+  }
+}
+
+function tunnelRow(tunnel: TunnelStatus): AgentStatusRow['dataplane']['tunnel'] {
+  if (tunnel.state === 'unused') return null;
+  return {
+    device: tunnel.device,
+    address: tunnel.address === undefined ? null : formatIpAddress(tunnel.address),
+    mtu: tunnel.mtuBytes ?? null,
+    state: tunnel.state === 'up' ? 'up' : 'absent',
+  };
+}
+
+function listenText({ address, port }: ListenOptions): string {
+  if (address === undefined) return `*:${port}`;
+  const text = formatIpAddress(address);
+  return isIpv4(address) ? `${text}:${port}` : `[${text}]:${port}`;
+}
+
+function isoTime(atMs: number): string {
+  return new Date(atMs).toISOString();
+}

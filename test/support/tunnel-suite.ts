@@ -1,0 +1,263 @@
+/**
+ * The tunnel: the device, its routes, and what becomes of both. One suite for the fake kernel and a real one that has
+ * ipip; and a short one for kernels that have none.
+ */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { NodeFacts } from '../../ipip/index.js';
+import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
+import { type Machine, must } from './machine.js';
+import { ip, ip4, prefix } from './net.js';
+
+const DEVICE = 'podroute0';
+const REMOTE_LINE = '10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 metric 2048 onlink';
+const DIRECT_LINE = '10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048';
+
+function makePlane(make: () => Machine) {
+  const fixture = {} as { machine: Machine; plane: Plane };
+
+  beforeEach(async () => {
+    fixture.machine = make();
+    fixture.machine.addDevice('eth0', '192.168.1.11/24');
+    fixture.machine.ip('route add default via 192.168.1.254');
+    fixture.plane = new Plane(fixture.machine);
+    await fixture.plane.dataplane.start();
+  });
+
+  afterEach(async () => {
+    await fixture.plane.dataplane.stop();
+    await fixture.machine.remove();
+  });
+
+  return {
+    get machine() {
+      return fixture.machine;
+    },
+    get plane() {
+      return fixture.plane;
+    },
+    set plane(plane: Plane) {
+      fixture.plane = plane;
+    },
+    /** The node's facts, with one remote node behind the router and one beside. */
+    async run(facts: Partial<NodeFacts> = {}): Promise<void> {
+      fixture.plane.dataplane.setNode({ ...FACTS, ...facts });
+      fixture.plane.dataplane.applyChanges(
+        changes(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.3.0/24', '192.168.2.11')),
+      );
+      await fixture.plane.dataplane.settled();
+    },
+    learnedRoutes: () =>
+      fixture.machine.routes().filter((line) => line.includes(' 179 ') && line.includes(' via ')),
+    device: async () => (await fixture.machine.kernel.links()).find((link) => link.name === DEVICE),
+  };
+}
+
+/** For a kernel that has ipip. */
+export function tunnelSuite(make: () => Machine): void {
+  const on = makePlane(make);
+
+  test('the device is made as described, and its status says so', async () => {
+    await on.run();
+    expect(await on.device()).toMatchObject({
+      kind: 'ipip',
+      up: true,
+      mtuBytes: 1480,
+      ipip: { local: ip4('192.168.1.11'), remote: ip4('0.0.0.0'), ttl: 64, pathMtuDiscovery: true },
+    });
+    expect(on.machine.addresses(DEVICE)).toEqual(['10.244.1.0/32']);
+    expect(on.plane.dataplane.tunnel()).toEqual({
+      device: DEVICE,
+      state: 'up',
+      reason: 'set up as described',
+      local: ip4('192.168.1.11'),
+      address: ip4('10.244.1.0'),
+      mtuBytes: 1480,
+    });
+  });
+
+  test('a next hop behind a gateway: through the tunnel, onlink; one beside: direct', async () => {
+    await on.run();
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    expect(on.plane.route('10.244.3.0/24')).toMatchObject({
+      mode: 'ipip',
+      state: 'ok',
+      reason: 'next hop 192.168.2.11 is behind gateway 192.168.1.254 (eth0)',
+      nextHops: [{ address: ip('192.168.2.11'), device: DEVICE, mode: 'ipip' }],
+      kernel: { nextHops: [{ gateway: ip('192.168.2.11'), device: DEVICE, onlink: true }] },
+    });
+  });
+
+  test('ipipMode Always: through the tunnel, on-link or not', async () => {
+    await on.run({ pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Always' }] });
+    expect(on.learnedRoutes()).toEqual([
+      '10.244.2.0/24 via 192.168.1.12 dev podroute0 proto 179 metric 2048 onlink',
+      REMOTE_LINE,
+    ]);
+    expect(on.plane.route('10.244.2.0/24').reason).toContain("the pool's ipipMode is Always");
+  });
+
+  test('the device is there before any route needs it: others may send through it', async () => {
+    on.plane.dataplane.setNode(FACTS);
+    await on.plane.dataplane.settled();
+    expect(await on.device()).toMatchObject({ kind: 'ipip', up: true });
+  });
+
+  test('no pool with IPIP: no device', async () => {
+    await on.run({ pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Never' }] });
+    expect(await on.device()).toBeUndefined();
+    expect(on.plane.dataplane.tunnel().state).toBe('unused');
+  });
+
+  test('a pool that turns to Never: its tunnel routes go, and with them the device', async () => {
+    await on.run();
+    on.plane.dataplane.setNode({
+      ...FACTS,
+      pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Never' }],
+    });
+    await on.plane.dataplane.settled();
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE]);
+    on.plane.dataplane.setPeers({ anyUp: true, endOfRibFrom: new Set(), allComplete: true });
+    await on.plane.dataplane.settled();
+    expect(await on.device()).toBeUndefined();
+  });
+
+  test('two next hops, one beside and one behind the gateway, are one route with both', async () => {
+    on.plane.dataplane.setNode(FACTS);
+    on.plane.dataplane.applyChanges(changes(learned('10.244.5.0/24', '192.168.1.12', '192.168.2.11')));
+    await on.plane.dataplane.settled();
+    expect(on.plane.route('10.244.5.0/24')).toMatchObject({
+      mode: 'ipip',
+      state: 'ok',
+      kernel: {
+        nextHops: [
+          { gateway: ip('192.168.1.12'), device: 'eth0', onlink: false },
+          { gateway: ip('192.168.2.11'), device: DEVICE, onlink: true },
+        ],
+      },
+    });
+  });
+
+  test('a next hop that comes to be on-link leaves the tunnel', async () => {
+    await on.run();
+    on.machine.addDevice('eth1', '192.168.2.1/24');
+    await on.plane.changed(() => on.plane.route('10.244.3.0/24').mode === 'direct');
+    expect(on.learnedRoutes()).toEqual([
+      DIRECT_LINE,
+      '10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 metric 2048',
+    ]);
+  });
+
+  test('a prefix that holds the far end of a tunnel is refused', async () => {
+    await on.run({ pools: [{ prefix: prefix('0.0.0.0/0'), ipipMode: 'CrossSubnet' }] });
+    on.plane.dataplane.applyChanges(changes(learned('192.168.2.0/24', '192.168.3.11')));
+    await on.plane.dataplane.settled();
+    expect(on.plane.route('192.168.2.0/24')).toMatchObject({ mode: 'none', state: 'failed' });
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+  });
+
+  describe('changes of the device', () => {
+    test("the node's address changes: the outer source follows in place", async () => {
+      await on.run();
+      const before = must(await on.device()).index;
+      on.machine.ip('address add 192.168.1.111/24 dev eth0');
+      on.plane.dataplane.setNode({ ...FACTS, nodeAddress: ip4('192.168.1.111') });
+      await on.plane.dataplane.settled();
+      expect(await on.device()).toMatchObject({ index: before, ipip: { local: ip4('192.168.1.111') } });
+      expect(on.learnedRoutes()).toContain(REMOTE_LINE);
+    });
+
+    test('the first subnet changes: the address follows, and no route is lost on the way', async () => {
+      await on.run();
+      const { applied } = on.plane.dataplane.counters();
+      on.plane.dataplane.setNode({ ...FACTS, blocks: [prefix('10.244.7.0/24')] });
+      await on.plane.dataplane.settled();
+      expect(on.machine.addresses(DEVICE)).toEqual(['10.244.7.0/32']);
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+      // The new subnet's blackhole and the end of the old one's; the tunnel route was never put back.
+      expect(on.plane.dataplane.counters().applied - applied).toBe(2);
+    });
+
+    test('the MTU of the underlay changes: that of the tunnel follows', async () => {
+      await on.run();
+      on.machine.ip('link set eth0 mtu 1400');
+      await on.plane.changed(() => on.plane.dataplane.tunnel().mtuBytes === 1380);
+      expect(await on.device()).toMatchObject({ mtuBytes: 1380 });
+    });
+
+    test('somebody deletes the device: it is made again, with its routes', async () => {
+      await on.run();
+      on.machine.ip(`link delete ${DEVICE}`);
+      await on.plane.changed(() => on.plane.dataplane.counters().drift > 0);
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    });
+
+    test('a device of that name with a far end of its own is made anew', async () => {
+      on.machine.ip(`link add ${DEVICE} type ipip local 192.168.1.11 remote 192.168.2.11`);
+      await on.run();
+      expect(await on.device()).toMatchObject({ ipip: { remote: ip4('0.0.0.0'), ttl: 64 } });
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    });
+
+    test('a device of that name of another kind is left, and named', async () => {
+      on.machine.ip(`link add ${DEVICE} type bridge`);
+      await on.run();
+      expect(on.plane.dataplane.tunnel()).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining('podroute0 exists and is no ipip device (bridge)'),
+      });
+      expect(on.plane.route('10.244.3.0/24')).toMatchObject({ mode: 'ipip', state: 'failed' });
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE]);
+    });
+
+    test('another device with the same ends is left, and the reason told', async () => {
+      on.machine.ip('link add other0 type ipip local 192.168.1.11');
+      await on.run();
+      expect(on.plane.dataplane.tunnel()).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining('another ipip device has this node'),
+      });
+      on.machine.ip('link delete other0');
+      await on.plane.changed(() => on.plane.state('10.244.3.0/24') === 'ok');
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    });
+  });
+
+  test('when the agent stops, device, address and routes stay; the next one touches none of them', async () => {
+    await on.run();
+    const before = must(await on.device());
+    await on.plane.dataplane.stop();
+    on.plane = new Plane(on.machine);
+    await on.plane.dataplane.start();
+    expect(on.plane.route('10.244.3.0/24')).toMatchObject({ mode: 'ipip', state: 'stale' });
+    await on.run();
+    expect(await on.device()).toEqual(before);
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    expect(on.plane.dataplane.counters().applied).toBe(0);
+  });
+
+  test('a strict reverse path filter is loosened on the tunnel only, and told for the underlay', async () => {
+    on.machine.sysctl.write('net/ipv4/conf/all/rp_filter', '1');
+    await on.run();
+    expect(on.machine.sysctl.read(`net/ipv4/conf/${DEVICE}/rp_filter`)).toBe('2');
+    expect(on.machine.sysctl.read('net/ipv4/conf/eth0/rp_filter') ?? '0').not.toBe('2');
+    expect(on.plane.events).toContainEqual(
+      expect.objectContaining({ kind: 'settingWrong', setting: 'net.ipv4.conf.eth0.rp_filter' }),
+    );
+  });
+}
+
+/** For a kernel that has no ipip. */
+export function noTunnelSuite(make: () => Machine): void {
+  const on = makePlane(make);
+
+  test('routes that need the tunnel fail with the remedy; direct ones are installed', async () => {
+    await on.run();
+    expect(on.plane.route('10.244.3.0/24')).toMatchObject({
+      mode: 'ipip',
+      state: 'failed',
+      reason: expect.stringContaining('this kernel has no ipip device: load it with "modprobe ipip"'),
+    });
+    expect(on.plane.dataplane.tunnel().state).toBe('failed');
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE]);
+  });
+}
