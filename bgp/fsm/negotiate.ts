@@ -4,7 +4,7 @@
  * Owns: the meaning of an OPEN. Must not know: its bytes, whose well-formedness is the codec's matter, and states.
  * Source: RFC 4271 sections 4.2 and 6.2, RFC 4760 section 8, RFC 5492, RFC 6286, RFC 6793, RFC 7313, RFC 8654.
  */
-import type { Family } from '../net/index.js';
+import { type Family, formatIpv4 } from '../net/index.js';
 import {
   type Capability,
   DEFAULT_MAX_MESSAGE_LENGTH,
@@ -16,11 +16,18 @@ import {
 import { badBgpIdentifier, badPeerAs } from './notifications.js';
 import type { Direction, FsmConfig, NegotiatedSession } from './types.js';
 
+/** An OPEN that we cannot accept. */
+export interface RefusedOpen {
+  readonly notification: NotificationMessage;
+  /** What does not fit, with both values, for the operator. */
+  readonly why: string;
+}
+
 /**
  * Judges the peer's OPEN against our configuration.
  *
  * @returns the session, or the NOTIFICATION to send: 2/2 for another AS than the configured one or AS 0, 2/3 for
- * BGP Identifier 0 or, over iBGP, our own. `'code' in result` tells them apart.
+ * BGP Identifier 0 or, over iBGP, our own. `'why' in result` tells them apart.
  *
  * No family in common is no error: the session then carries no routes, and the API shows why. Sending 2/7
  * (RFC 5492 §5) is for a speaker that insists, and we do not.
@@ -29,13 +36,20 @@ export function negotiate(
   open: OpenMessage,
   config: FsmConfig,
   direction: Direction,
-): NegotiatedSession | NotificationMessage {
+): NegotiatedSession | RefusedOpen {
   // RFC 4271 §6.2: the AS that the configuration expects, which is never 0 (RFC 7607 §2).
-  if (open.asn !== config.peerAs) return badPeerAs();
+  if (open.asn !== config.peerAs) {
+    const why = `it says AS ${open.asn}, the configuration says AS ${config.peerAs}`;
+    return { notification: badPeerAs(), why };
+  }
   const peerType = config.peerAs === config.localAs ? 'ibgp' : 'ebgp';
   // RFC 6286 §2.2: not zero, and unique within an AS; peers in different ASes may share one.
-  if (open.bgpIdentifier === 0) return badBgpIdentifier();
-  if (peerType === 'ibgp' && open.bgpIdentifier === config.bgpIdentifier) return badBgpIdentifier();
+  if (open.bgpIdentifier === 0)
+    return { notification: badBgpIdentifier(), why: 'its BGP identifier is 0.0.0.0' };
+  if (peerType === 'ibgp' && open.bgpIdentifier === config.bgpIdentifier) {
+    const why = `its BGP identifier ${formatIpv4(open.bgpIdentifier)} is our own`;
+    return { notification: badBgpIdentifier(), why };
+  }
 
   const ours = config.capabilities();
   const theirs = open.capabilities;

@@ -187,7 +187,7 @@ export class PeerFsm {
    */
   #survivesCollision(slot: Fsm, other: Fsm, open: OpenMessage): boolean {
     if (slot.state !== 'OpenSent' || other.state !== 'OpenConfirm') return true;
-    if ('code' in negotiate(open, this.#config, slot.direction)) return true;
+    if ('why' in negotiate(open, this.#config, slot.direction)) return true;
     const survives = survivingDirection(this.#config, open) === slot.direction;
     const loser = survives ? other : slot;
     const reason = `connection collision: the ${survives ? slot.direction : other.direction} connection survives`;

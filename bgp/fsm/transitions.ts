@@ -135,7 +135,10 @@ function openSent(event: ConnectionEvent, slot: Slot): Transition | Stay | undef
     case 'BGPOpen': {
       // Event 19; whether this connection collides with another was decided before.
       const result = negotiate(event.open, slot.config, slot.direction);
-      if ('code' in result) return failed(`refused the OPEN: ${notificationText(result)}`, result);
+      if ('why' in result) {
+        const { notification, why } = result;
+        return failed(`refused the OPEN: ${notificationText(notification)}: ${why}`, notification);
+      }
       return { to: 'OpenConfirm', reason: 'received OPEN', negotiated: result };
     }
     case 'KeepAliveMsg':

@@ -38,6 +38,8 @@ import type { PeerConfig, PeerError, PeerStatus } from './types.js';
 
 /** First and longest pause after a failure; a peer that is in order again is back well within half a minute. */
 const IDLE_HOLD_SECONDS = { initial: 1, max: 16 };
+/** A connection that arrives so soon after the session came up was dialled before it did. */
+const LATE_ATTEMPT_MS = 2_000;
 /** UPDATEs in one write; the next batch follows once these have left the process. */
 const UPDATES_PER_WRITE = 64;
 
@@ -152,6 +154,11 @@ export class Peer {
 
   /** A connection from the peer's address. */
   accept(stream: ByteStream): void {
+    // Both sides dialled, and this attempt was on its way when the other one won: no sign of a restart (RFC 4724 §5).
+    if (this.#session !== undefined && this.#host.clock.now() - this.#sinceMs < LATE_ATTEMPT_MS) {
+      refuse(stream, notification(NOTIFICATION.CEASE, CEASE.CONNECTION_COLLISION));
+      return;
+    }
     this.#offered = stream;
     this.#handle({ type: 'TcpConnectionConfirmed', direction: 'incoming' });
   }

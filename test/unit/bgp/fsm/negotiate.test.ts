@@ -49,7 +49,9 @@ describe('RFC 4271 6.2 Bad Peer AS', () => {
     ['our own AS where eBGP is configured', OUR_AS],
     ['AS 0 (RFC 7607)', 0],
   ])('%s is NOTIFICATION 2/2', (_name, asn) => {
-    expect(negotiate(peerOpen({ asn }), fsmConfig(), 'outgoing')).toEqual(notificationOf(2, 2));
+    expect(negotiate(peerOpen({ asn }), fsmConfig(), 'outgoing')).toMatchObject({
+      notification: notificationOf(2, 2),
+    });
   });
 });
 
@@ -58,12 +60,12 @@ describe('RFC 6286 BGP Identifier', () => {
 
   test('0 is NOTIFICATION 2/3', () => {
     const open = peerOpen({ bgpIdentifier: ipv4(0) });
-    expect(negotiate(open, fsmConfig(), 'outgoing')).toEqual(notificationOf(2, 3));
+    expect(negotiate(open, fsmConfig(), 'outgoing')).toMatchObject({ notification: notificationOf(2, 3) });
   });
 
   test('our own is NOTIFICATION 2/3 over iBGP', () => {
     const open = peerOpen({ asn: OUR_AS, bgpIdentifier: OUR_ID });
-    expect(negotiate(open, ibgp, 'outgoing')).toEqual(notificationOf(2, 3));
+    expect(negotiate(open, ibgp, 'outgoing')).toMatchObject({ notification: notificationOf(2, 3) });
   });
 
   test('our own is fine over eBGP', () => {

@@ -27,13 +27,13 @@ function peer(member: Member, other: Member): PeerStatus {
   return status;
 }
 
-async function pair(options: { readonly restartTimeSeconds?: number } = {}) {
+async function pair(options: { readonly restartTimeSeconds?: number } = {}, settleMs = 5 * SECOND) {
   const mesh = new MemoryMesh();
   const a = await mesh.member({ address: '192.168.1.11', blocks: ['10.244.1.0/24'] });
   const b = await mesh.member({ address: '192.168.1.12', blocks: ['10.244.2.0/24'] });
   a.speaker.setPeers([peerConfig(a, b, options)]);
   b.speaker.setPeers([peerConfig(b, a, options)]);
-  mesh.clock.advance(5 * SECOND);
+  mesh.clock.advance(settleMs);
   return { mesh, a, b };
 }
 
@@ -171,6 +171,33 @@ describe('a session that ends', () => {
     mesh.clock.advance(120 * SECOND);
     const lines = b.log.filter(({ msg }) => msg === 'no session yet');
     expect(lines.map(({ reason }) => reason)).toEqual([expect.stringMatching(/connection refused/)]);
+  });
+});
+
+describe('a second connection of a peer whose session is up', () => {
+  const dialAgain = async (afterMs: number) => {
+    const { mesh, a, b } = await pair({}, afterMs);
+    expect(peer(a, b).state).toBe('Established');
+    mesh.network
+      .transportOf(b.address)
+      .dial(
+        { remote: a.address, port: 179, timeoutMs: SECOND },
+        { onConnected: (stream) => stream.attach(DEAF), onFailed: () => {} },
+      );
+    mesh.clock.advance(100);
+    return peer(a, b);
+  };
+  const DEAF = { onData: () => {}, onDrain: () => {}, onClose: () => {} };
+
+  test('right after the start was dialled before: refused, the session lives', async () => {
+    expect(await dialAgain(SECOND)).toMatchObject({ state: 'Established', flaps: 0 });
+  });
+
+  test('later means that the peer has restarted: the new one is taken, routes stay (RFC 4724 section 5)', async () => {
+    const status = await dialAgain(60 * SECOND);
+    expect(status.state).not.toBe('Established');
+    expect(status.flaps).toBe(1);
+    expect(status.staleUntilMs).toBeDefined();
   });
 });
 
