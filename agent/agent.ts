@@ -66,7 +66,10 @@ export class Agent {
     let agent: Agent | undefined;
     const first = await datastore.start((result) => agent?.change(result));
     try {
-      if ('errors' in first) throw new StartError(checkText(first.errors), { exitStatus: EXIT.usage });
+      if ('errors' in first) {
+        const problem = `the cluster resources are wrong:\n${checkText(first.errors)}`;
+        throw new StartError(problem, { exitStatus: EXIT.usage });
+      }
       for (const warning of first.warnings) options.log.warn(formatConfigError(warning));
       const membership = await checkedMembership(first.resources, options.settings.nodeName);
       const starting = new Agent(options, datastore, membership);

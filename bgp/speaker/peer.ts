@@ -15,8 +15,8 @@ import {
   PeerFsm,
   type SessionDown,
 } from '../fsm/index.js';
-import { type Family, formatIpAddress, type Ipv4 } from '../net/index.js';
-import type { BestPathChange, Rib, RibPeer } from '../rib/index.js';
+import { type Family, formatIpAddress } from '../net/index.js';
+import type { BestPathChange, RibPeer } from '../rib/index.js';
 import {
   type Capability,
   CEASE,
@@ -28,12 +28,13 @@ import {
   notification,
   type UpdateMessage,
 } from '../wire/index.js';
-import type { Clock } from './clock.js';
+import { ourCapabilities } from './capabilities.js';
 import { Connection, type MessageCounters, noMessages } from './connection.js';
 import { StaleRoutes } from './graceful-restart.js';
 import { Links } from './links.js';
+import type { PeerHost } from './peer-host.js';
 import { Timers } from './timers.js';
-import type { ByteStream, Transport } from './transport.js';
+import type { ByteStream } from './transport.js';
 import type { PeerConfig, PeerError, PeerStatus } from './types.js';
 
 /** First and longest pause after a failure; a peer that is in order again is back well within half a minute. */
@@ -42,22 +43,6 @@ const IDLE_HOLD_SECONDS = { initial: 1, max: 16 };
 const LATE_ATTEMPT_MS = 2_000;
 /** UPDATEs in one write; the next batch follows once these have left the process. */
 const UPDATES_PER_WRITE = 64;
-
-/** What a peer needs of the speaker it belongs to. */
-export interface PeerHost {
-  readonly bgpIdentifier: Ipv4;
-  readonly clock: Clock;
-  readonly transport: Transport;
-  readonly rib: Rib;
-  /** 0 <= value < 1, for the jitter of timers. */
-  random(): number;
-  /** True while this speaker recovers from a restart: the R bit (RFC 4724 section 3). */
-  restarting(): boolean;
-  /** True where forwarding goes on while the agent is down: the F bit. */
-  preservesForwarding(): boolean;
-  bestPathsChanged(changes: readonly BestPathChange[]): void;
-  peerChanged(peer: Peer): void;
-}
 
 export class Peer {
   readonly config: PeerConfig;
@@ -102,7 +87,7 @@ export class Peer {
     this.#stale = new StaleRoutes(config.id, host.rib, host.clock, (changes) => {
       this.#log.warn('the restart time is over: routes of the earlier session are removed');
       this.#apply(changes);
-      host.peerChanged(this);
+      host.peerChanged();
     });
     this.#fsm = new PeerFsm({
       localAs: config.localAs,
@@ -192,22 +177,11 @@ export class Peer {
   }
 
   #capabilities(): readonly Capability[] {
-    const { families, localAs, restartTimeSeconds } = this.config;
-    return [
-      ...families.map((family): Capability => ({ kind: 'multiprotocol', family })),
-      { kind: 'routeRefresh' },
-      { kind: 'fourOctetAs', asn: localAs },
-      {
-        kind: 'gracefulRestart',
-        restarting: this.#host.restarting(),
-        notification: false,
-        restartTimeSeconds,
-        families: families.map((family) => ({
-          family,
-          forwarding: this.#host.preservesForwarding() || this.#flaps > 0,
-        })),
-      },
-    ];
+    return ourCapabilities(this.config, {
+      restarting: this.#host.restarting(),
+      // A session that was lost while this process lived: nothing was taken out of the kernel meanwhile.
+      forwarding: this.#host.preservesForwarding() || this.#flaps > 0,
+    });
   }
 
   /** Events are handled first in, first out: what an action causes waits until the actions before it are done. */
@@ -222,7 +196,7 @@ export class Peer {
     } finally {
       this.#draining = false;
     }
-    this.#host.peerChanged(this);
+    this.#host.peerChanged();
   }
 
   #execute(action: FsmAction): void {

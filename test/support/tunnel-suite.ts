@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeFacts } from '../../ipip/index.js';
+import { address, address4, prefix } from './addresses.js';
 import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
 import { type Machine, must } from './machine.js';
-import { ip, ip4, prefix } from './net.js';
 
 const DEVICE = 'podroute0';
 const REMOTE_LINE = '10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 metric 2048 onlink';
@@ -62,15 +62,15 @@ export function tunnelSuite(make: () => Machine): void {
       kind: 'ipip',
       up: true,
       mtuBytes: 1480,
-      ipip: { local: ip4('192.168.1.11'), remote: ip4('0.0.0.0'), ttl: 64, pathMtuDiscovery: true },
+      ipip: { local: address4('192.168.1.11'), remote: address4('0.0.0.0'), ttl: 64, pathMtuDiscovery: true },
     });
     expect(on.machine.addresses(DEVICE)).toEqual(['10.244.1.0/32']);
     expect(on.plane.dataplane.tunnel()).toEqual({
       device: DEVICE,
       state: 'up',
       reason: 'set up as described',
-      local: ip4('192.168.1.11'),
-      address: ip4('10.244.1.0'),
+      local: address4('192.168.1.11'),
+      address: address4('10.244.1.0'),
       mtuBytes: 1480,
     });
   });
@@ -82,8 +82,8 @@ export function tunnelSuite(make: () => Machine): void {
       mode: 'ipip',
       state: 'ok',
       reason: 'next hop 192.168.2.11 is behind gateway 192.168.1.254 (eth0)',
-      nextHops: [{ address: ip('192.168.2.11'), device: DEVICE, mode: 'ipip' }],
-      kernel: { nextHops: [{ gateway: ip('192.168.2.11'), device: DEVICE, onlink: true }] },
+      nextHops: [{ address: address('192.168.2.11'), device: DEVICE, mode: 'ipip' }],
+      kernel: { nextHops: [{ gateway: address('192.168.2.11'), device: DEVICE, onlink: true }] },
     });
   });
 
@@ -130,8 +130,8 @@ export function tunnelSuite(make: () => Machine): void {
       state: 'ok',
       kernel: {
         nextHops: [
-          { gateway: ip('192.168.1.12'), device: 'eth0', onlink: false },
-          { gateway: ip('192.168.2.11'), device: DEVICE, onlink: true },
+          { gateway: address('192.168.1.12'), device: 'eth0', onlink: false },
+          { gateway: address('192.168.2.11'), device: DEVICE, onlink: true },
         ],
       },
     });
@@ -160,9 +160,9 @@ export function tunnelSuite(make: () => Machine): void {
       await on.run();
       const before = must(await on.device()).index;
       on.machine.ip('address add 192.168.1.111/24 dev eth0');
-      on.plane.dataplane.setNode({ ...FACTS, nodeAddress: ip4('192.168.1.111') });
+      on.plane.dataplane.setNode({ ...FACTS, nodeAddress: address4('192.168.1.111') });
       await on.plane.dataplane.settled();
-      expect(await on.device()).toMatchObject({ index: before, ipip: { local: ip4('192.168.1.111') } });
+      expect(await on.device()).toMatchObject({ index: before, ipip: { local: address4('192.168.1.111') } });
       expect(on.learnedRoutes()).toContain(REMOTE_LINE);
     });
 
@@ -194,7 +194,7 @@ export function tunnelSuite(make: () => Machine): void {
     test('a device of that name with a far end of its own is made anew', async () => {
       on.machine.ip(`link add ${DEVICE} type ipip local 192.168.1.11 remote 192.168.2.11`);
       await on.run();
-      expect(await on.device()).toMatchObject({ ipip: { remote: ip4('0.0.0.0'), ttl: 64 } });
+      expect(await on.device()).toMatchObject({ ipip: { remote: address4('0.0.0.0'), ttl: 64 } });
       expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
     });
 
