@@ -18,6 +18,7 @@ import {
 import { type Family, formatIpAddress } from '../net/index.js';
 import type { BestPathChange, RibPeer } from '../rib/index.js';
 import {
+  type AttributeFault,
   type Capability,
   CEASE,
   DEFAULT_MAX_MESSAGE_LENGTH,
@@ -342,9 +343,7 @@ export class Peer {
   }
 
   #update(update: UpdateMessage): void {
-    for (const fault of update.faults) {
-      this.#log.warn({ fault: 'remote', attribute: fault.code, outcome: fault.outcome }, fault.reason);
-    }
+    this.#logFaults(update.faults);
     const complete = endOfRib(update);
     if (complete === undefined) {
       this.#apply(this.#host.rib.applyUpdate(this.config.id, update));
@@ -353,6 +352,13 @@ export class Peer {
     this.#endOfRibFrom.add(complete);
     this.#log.debug({ family: complete }, 'initial table complete');
     this.#apply(this.#stale.endOfRib(complete, this.initialTableComplete));
+  }
+
+  /** One line per UPDATE, however many attributes of it are wrong. */
+  #logFaults([first, ...more]: readonly AttributeFault[]): void {
+    if (first === undefined) return;
+    const { code, outcome, reason } = first;
+    this.#log.warn({ fault: 'remote', attribute: code, outcome, more: more.length }, reason);
   }
 
   #apply(changes: readonly BestPathChange[]): void {

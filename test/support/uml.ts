@@ -103,6 +103,8 @@ export function startUml(options: UmlOptions & { readonly folder: string }, how:
     detached: true,
   });
   for (const fd of logs) closeSync(fd);
+  // Its files tell us what happens; a machine that is to outlive us must not keep us waiting.
+  if (how.outlive) child.unref();
   return { result: watchRun(options, child) };
 }
 

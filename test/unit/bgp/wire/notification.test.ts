@@ -132,6 +132,7 @@ describe('RFC 9003 shutdown communication', () => {
   test('octets that are not UTF-8 are escaped', () => {
     expect(received('04 6f6b ff fe')).toBe('ok\\xff\\xfe');
     expect(received('03 c3 22 5c')).toBe('\\xc3\\"\\\\');
+    expect(received('03 0a ff 41')).toBe('\\x0a\\xffA');
     expect(received('02 c3 28')).toBe('\\xc3(');
   });
 

@@ -51,7 +51,7 @@ describe('RFC 4271 §6.2 OPEN errors', () => {
     ['2/2 with AS 0 (RFC 7607)', open({ myAs: '0000' }), '2/2'],
     [
       '2/2 with AS 0 in capability 65 (RFC 7607)',
-      open({ parameters: capabilities('41 04 00000000') }),
+      open({ myAs: '5ba0', parameters: capabilities('41 04 00000000') }),
       '2/2',
     ],
     ['2/2 where capability 65 disagrees', open({ myAs: 'fdeb', parameters: capabilities(AS4) }), '2/2'],
@@ -98,6 +98,7 @@ describe('RFC 4271 §6.2 malformed optional parameters are 2/0', () => {
       'a capability that overruns its parameter',
       open({ parameters: `02 06 41 05 0000fdea ${capabilities(AS4)}` }),
     ],
+    ['the mark of RFC 9072 behind a length of 0', open({ parametersLength: '00', parameters: 'ff 0000' })],
     ['the mark of RFC 9072 and nothing else', open({ parameters: 'ff' })],
     ['the mark of RFC 9072 and half a length', open({ parametersLength: 'ff', parameters: 'ff 00' })],
     [
@@ -158,6 +159,7 @@ describe('RFC 5492 capabilities', () => {
     ['extended next hop of length 5', '05 05 0001000100'],
     ['graceful restart of length 0', '40 00'],
     ['graceful restart of length 3', '40 03 007800'],
+    ['graceful restart of length 4', '40 04 00780001'],
     ['graceful restart with half a family', '40 05 0078000101'],
     ['4-octet AS of length 2', '41 02 fdea'],
     ['4-octet AS of length 5', '41 05 0000fdea00'],
