@@ -19,7 +19,13 @@ export function createLog(level: string, node: string): Logger {
   if (!process.stdout.isTTY) return pino(options);
   return pino(
     options,
-    pretty({ colorize: true, ignore: 'node', translateTime: 'SYS:HH:MM:ss.l', sync: true }),
+    pretty({
+      colorize: true,
+      ignore: 'node,part',
+      translateTime: 'SYS:HH:MM:ss.l',
+      sync: true,
+      singleLine: true,
+    }),
   );
 }
 
