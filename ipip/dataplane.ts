@@ -16,13 +16,14 @@ import { RouteInstaller, retryDelayMs } from './installer.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
 import { Planner } from './plan.js';
+import { Retries } from './retries.js';
 import { RouteBook } from './route-book.js';
 import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
 import { Sweep } from './sweep.js';
 import { Timers } from './timers.js';
 import { Transitions } from './transitions.js';
 import { wishForTunnel } from './tunnel.js';
-import { TunnelKeeper } from './tunnel-keeper.js';
+import { sameTunnel, TunnelKeeper } from './tunnel-keeper.js';
 import {
   type Clock,
   type DataplaneCounters,
@@ -40,6 +41,8 @@ const READ_BACK_INTERVAL_MS = 90_000;
 /** A storm of events costs at most this share of the time: a reading that took t is followed by a pause of 4t. */
 const READ_BACK_PAUSE_FACTOR = 4;
 const MIN_READ_BACK_PAUSE_MS = 50;
+/** A device that could not be set up is tried again; the kernel may have got the module meanwhile. */
+const TUNNEL_RETRY_MS = 10_000;
 /** Routes of ours may bear on how next hops are reached; the pause keeps a circular announcement from spinning. */
 const OWN_ROUTES_SETTLE_MS = 1_000;
 
@@ -64,14 +67,14 @@ export class Dataplane {
   readonly #tunnel: TunnelKeeper;
   readonly #installer: RouteInstaller;
   readonly #sweep: Sweep;
-  readonly #timers: Timers<'readBack' | 'readBackSoon' | 'retry' | 'sweep' | 'look' | 'recover'>;
+  readonly #timers: Timers<'readBack' | 'readBackSoon' | 'retry' | 'sweep' | 'tunnel' | 'look' | 'recover'>;
   readonly #book = new RouteBook();
 
   #facts: NodeFacts | undefined;
   #host: HostState = { links: [], addresses: [] };
   #context: StatusContext;
   #planner: Planner | undefined;
-  readonly #failing = new Set<RouteEntry>();
+  readonly #retries = new Retries();
   /** The last answer of `routes`, until anything of it changes. */
   #snapshot: readonly RouteStatus[] | undefined;
 
@@ -109,8 +112,8 @@ export class Dataplane {
    */
   async start(): Promise<void> {
     this.#phase = 'starting';
-    await this.#kernel.open((events) => this.#heard(events));
     try {
+      await this.#kernel.open((events) => this.#heard(events));
       await this.#kernel.checkPermission();
       await this.#readBack();
     } catch (error) {
@@ -118,7 +121,6 @@ export class Dataplane {
       throw error;
     }
     this.#phase = 'running';
-    this.#forwarding.enable();
     this.#report({ kind: 'started', leftoverRoutes: this.#book.leftovers.size });
     this.#sweepIn(this.#sweep.begin(this.#clock.now()));
     this.#wake();
@@ -305,6 +307,7 @@ export class Dataplane {
   async #readBack(): Promise<void> {
     const beganMs = this.#clock.now();
     this.#mustReadBack = false;
+    this.#forwarding.enable();
     this.#setHost(await readHost(this.#kernel));
     const { mirror } = this.#installer;
     mirror.load(await this.#kernel.routes());
@@ -340,9 +343,12 @@ export class Dataplane {
     const wish = wishForTunnel(facts, this.#book.needsTunnel);
     this.#setHost(await this.#tunnel.settle(wish, facts, this.#host, this.#isTunnelInUse()));
     const after = this.#tunnel.status;
-    const isNews = before.state !== after.state || before.reason !== after.reason;
-    if (isNews || before.local !== after.local || before.address !== after.address) {
-      this.#report({ kind: 'tunnelChanged', tunnel: after });
+    if (!sameTunnel(before, after)) this.#report({ kind: 'tunnelChanged', tunnel: after });
+    if (after.state === 'failed') {
+      this.#timers.set('tunnel', TUNNEL_RETRY_MS, () => {
+        this.#mustSettleTunnel = true;
+        this.#wake();
+      });
     }
     // Its routes went with it, and the kernel says nothing of that.
     if (removals !== this.#tunnel.removals) this.#mustReadBack = true;
@@ -416,28 +422,24 @@ export class Dataplane {
       });
     }
     this.#armRetry();
+    if (this.#tunnel.isSurplus && !this.#isTunnelInUse()) this.#mustSettleTunnel = true;
     for (const event of transitions.events()) this.#report(event);
     if (isChanged) this.#onRoutesChanged();
   }
 
   /** Keeps the books of an entry after the kernel answered. @returns the state before, where it or its reason changed */
   #settleEntry(entry: RouteEntry): RouteState | undefined {
-    if (entry.failure === undefined) this.#failing.delete(entry);
-    else this.#failing.add(entry);
+    this.#retries.note(entry);
     if (!isNeeded(entry)) this.#book.forget(entry);
     this.#snapshot = undefined;
     return refresh(entry, this.#context, this.#clock.now());
   }
 
   #armRetry(): void {
-    if (this.#failing.size === 0) return;
-    let firstMs = Number.POSITIVE_INFINITY;
-    for (const entry of this.#failing) firstMs = Math.min(firstMs, entry.failure?.retryAtMs ?? firstMs);
-    this.#timers.set('retry', Math.max(firstMs - this.#clock.now(), 0), () => {
-      const now = this.#clock.now();
-      for (const entry of this.#failing) {
-        if ((entry.failure?.retryAtMs ?? now) <= now) this.#book.dirty.add(entry);
-      }
+    const nextMs = this.#retries.nextMs();
+    if (nextMs === undefined) return;
+    this.#timers.set('retry', Math.max(nextMs - this.#clock.now(), 0), () => {
+      for (const entry of this.#retries.due(this.#clock.now())) this.#book.dirty.add(entry);
       this.#mustLook = true;
       this.#wake();
     });
@@ -454,8 +456,6 @@ export class Dataplane {
     for (const entry of entries) this.#book.confirm(entry);
     this.#counters.swept += entries.length;
     if (entries.length > 0) this.#report({ kind: 'swept', count: entries.length, why });
-    // A tunnel that only these routes needed may go with them.
-    if (this.#sweep.isDone) this.#mustSettleTunnel = true;
     this.#wake();
   }
 }

@@ -53,7 +53,7 @@ export class NextHopTable {
    * @throws KernelError
    */
   async look(kernel: Kernel, nextHops: readonly IpAddress[]): Promise<readonly LookupChange[]> {
-    const answers = await kernel.lookup(nextHops);
+    const answers = nextHops.length === 0 ? [] : await kernel.lookup(nextHops);
     const lookups = new Map<IpAddress, Lookup>();
     for (const [nextHop, lookup] of this.#lookups) if (this.#users.has(nextHop)) lookups.set(nextHop, lookup);
     const changes: LookupChange[] = [];

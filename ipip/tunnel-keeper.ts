@@ -29,6 +29,8 @@ export class TunnelKeeper {
   use: TunnelUse;
   /** How often a device was removed, and with it, silently, all its routes. */
   removals = 0;
+  /** Nobody wishes for the device, and it stays only because routes of ours still lead through it. */
+  isSurplus = false;
 
   constructor(kernel: Kernel, forwarding: Forwarding, device: string) {
     this.#kernel = kernel;
@@ -45,6 +47,7 @@ export class TunnelKeeper {
    * @throws KernelError where the kernel cannot be read
    */
   async settle(wish: TunnelWish, facts: NodeFacts, host: HostState, inUse: boolean): Promise<HostState> {
+    this.isSurplus = false;
     if (wish === 'wanted') return this.#make(facts, host);
     const link = host.links.find((candidate) => candidate.name === this.#device);
     const reason =
@@ -54,7 +57,11 @@ export class TunnelKeeper {
       link?.kind === 'ipip' && link.up
         ? { state: 'ready', device: this.#device, interfaceIndex: link.index }
         : { state: 'absent', device: this.#device, reason };
-    if (wish === 'keep' || inUse || link?.kind !== 'ipip') return host;
+    if (wish === 'keep' || link?.kind !== 'ipip') return host;
+    if (inUse) {
+      this.isSurplus = true;
+      return host;
+    }
     this.use = { state: 'absent', device: this.#device, reason };
     try {
       await this.#kernel.applyLink({ op: 'deleteLink', index: link.index });
@@ -126,4 +133,15 @@ export class TunnelKeeper {
     const underlay = underlayLink(facts.nodeAddress, links, addresses);
     if (underlay !== undefined) this.#forwarding.checkUnderlay(underlay.name);
   }
+}
+
+/** True where nothing changed that an operator would want to know. */
+export function sameTunnel(a: TunnelStatus, b: TunnelStatus): boolean {
+  return (
+    a.state === b.state &&
+    a.reason === b.reason &&
+    a.local === b.local &&
+    a.address === b.address &&
+    a.mtuBytes === b.mtuBytes
+  );
 }

@@ -90,7 +90,7 @@ export class AgentView implements ApiSource {
         peers: peers.length,
         peersEstablished: peers.filter(({ session }) => session !== undefined).length,
         routes: routes.length,
-        routesOk: routes.filter(({ state }) => state === 'ok').length,
+        routesOk: routes.filter(({ state }) => state === 'ok' || state === 'blackhole').length,
       },
       config: { generation: this.#generation, loadedAt: isoTime(this.#loadedAtMs) },
       configErrors: this.#configErrors,

@@ -47,6 +47,8 @@ export interface Command<Hooks = unknown> {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
+  /** Further lines of its help, before the options. */
+  readonly details?: readonly string[];
   /** The one optional argument, as shown in the help; absent: the command takes none. */
   readonly argument?: string;
   readonly options: Readonly<Record<string, CommandOption>>;
@@ -115,6 +117,7 @@ export function renderHelp(command: Command<never>): string {
     '',
     command.summary,
     '',
+    ...(command.details === undefined ? [] : [...command.details, '']),
     'Options:',
     ...indent(options),
     '',

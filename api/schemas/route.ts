@@ -12,8 +12,7 @@ export const ROUTE_MODES = ['direct', 'ipip', 'local', 'blackhole', 'none'] as c
 /**
  * Whether the kernel agrees. `shadowed`: a foreign route with a better metric wins; `conflict`: a foreign route has our
  * metric, ours is not installed; `stale`: kept from an earlier session or run until the peer has spoken again;
- * `blackhole`: the route is in place and packets to it are lost all the same (a route that drops on purpose is `ok`,
- * its mode is `blackhole`).
+ * `blackhole`: in place, and meant to drop: a block of this node that no interface has.
  */
 export const ROUTE_STATES = [
   'ok',

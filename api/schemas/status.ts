@@ -40,7 +40,7 @@ export const AgentStatus = record({
     peers: count(),
     peersEstablished: count(),
     routes: count(),
-    routesOk: count('in state ok'),
+    routesOk: count('as they should be: in state ok or blackhole'),
   }),
   config: record({
     generation: count('how many configurations were in force, this one included'),

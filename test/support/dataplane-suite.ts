@@ -220,6 +220,15 @@ export function dataplaneSuite(make: () => Machine): void {
       expect(machine.routes()).toContain('blackhole 10.244.1.0/24 proto 179 metric 2048');
     });
 
+    test('routed to another machine by somebody: shadowed', async () => {
+      machine.ip('route add 10.244.1.0/24 via 192.168.1.1 proto 4 metric 512');
+      await plane.changed(() => plane.state('10.244.1.0/24') === 'shadowed');
+      expect(plane.route('10.244.1.0/24')).toMatchObject({
+        mode: 'blackhole',
+        reason: expect.stringContaining('(protocol 4, metric 512, via 192.168.1.1 dev eth0) wins'),
+      });
+    });
+
     test('a subnet that is ours no more loses its blackhole', async () => {
       plane.dataplane.setNode({ ...FACTS, blocks: [], pools: [] });
       await plane.dataplane.settled();

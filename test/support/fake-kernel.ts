@@ -5,7 +5,7 @@
  * - a link that goes down takes its routes along without a word, and does not bring them back;
  * - the last address of a device takes the device's routes along, without a word;
  * - a deletion removes only the route with its key, protocol and next hops;
- * - events of our own route operations are not heard.
+ * - events of our own operations are not heard.
  *
  * It fails on demand.
  */
@@ -57,6 +57,8 @@ export class FakeKernel implements Kernel {
   readonly #hasIpip: boolean;
   #nextIndex = 1;
   #onEvents: EventHandler | undefined;
+  /** What happens now is our own doing. Not every kernel hides that of links; one that does is the harder case. */
+  #isQuiet = false;
   /** Every call of the port, in order. */
   readonly calls: FakeCall[] = [];
 
@@ -69,6 +71,11 @@ export class FakeKernel implements Kernel {
   failNext(call: FakeCall, errno: string, times = 1): void {
     const error = kernelError(errnoNumber(errno), 'the kernel refused');
     for (let count = 0; count < times; count++) this.#failures.push({ call, error });
+  }
+
+  /** How many of the failures asked for have not happened. */
+  get unspentFailures(): number {
+    return this.#failures.length;
   }
 
   /** Events were dropped. */
@@ -126,7 +133,12 @@ export class FakeKernel implements Kernel {
 
   async applyLink(operation: LinkOperation): Promise<void> {
     this.#called(operation.op);
-    this.changeLink(operation);
+    this.#isQuiet = true;
+    try {
+      this.changeLink(operation);
+    } finally {
+      this.#isQuiet = false;
+    }
   }
 
   /** The same without the port: what another program does. */
@@ -391,7 +403,11 @@ export class FakeKernel implements Kernel {
 
   /** As from a socket: later, and never from within the call that caused it. */
   #emit(event: KernelEvent): void {
-    queueMicrotask(() => this.#onEvents?.([event]));
+    const handler = this.#onEvents;
+    if (handler === undefined || this.#isQuiet) return;
+    queueMicrotask(() => {
+      if (this.#onEvents === handler) handler([event]);
+    });
   }
 }
 

@@ -116,6 +116,20 @@ export function tunnelSuite(make: () => Machine): void {
     });
     await on.plane.dataplane.settled();
     expect(on.learnedRoutes()).toEqual([DIRECT_LINE]);
+    expect(await on.device()).toBeUndefined();
+  });
+
+  test('a pool that turned to Never between two runs: the device stays as long as a route is in it', async () => {
+    await on.run();
+    await on.plane.dataplane.stop();
+    on.plane = new Plane(on.machine);
+    await on.plane.dataplane.start();
+    on.plane.dataplane.setNode({
+      ...FACTS,
+      pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Never' }],
+    });
+    await on.plane.dataplane.settled();
+    expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
     on.plane.dataplane.setPeers({ anyUp: true, endOfRibFrom: new Set(), allComplete: true });
     await on.plane.dataplane.settled();
     expect(await on.device()).toBeUndefined();
@@ -195,6 +209,19 @@ export function tunnelSuite(make: () => Machine): void {
       on.machine.ip(`link add ${DEVICE} type ipip local 192.168.1.11 remote 192.168.2.11`);
       await on.run();
       expect(await on.device()).toMatchObject({ ipip: { remote: address4('0.0.0.0'), ttl: 64 } });
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    });
+
+    test('what an earlier run had in a device that is made anew is known to be gone', async () => {
+      on.machine.ip(`link add ${DEVICE} type ipip local 192.168.1.11 remote 192.168.2.11`);
+      on.machine.ip(`link set ${DEVICE} up`);
+      on.machine.ip(`route add 10.244.9.0/24 via 192.168.2.11 dev ${DEVICE} onlink proto 179 metric 2048`);
+      await on.plane.dataplane.stop();
+      on.plane = new Plane(on.machine);
+      await on.plane.dataplane.start();
+      expect(on.plane.state('10.244.9.0/24')).toBe('stale');
+      await on.run();
+      expect(on.plane.state('10.244.9.0/24')).toBeUndefined();
       expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
     });
 
