@@ -11,7 +11,9 @@ import { kernelShortfall } from './kernel.mjs';
 
 /** What each command needs, whatever the kernel. */
 const LAB = ['iproute2', 'iputils-ping', 'bird2', 'tcpdump'];
-const SETS = { lab: LAB, test: LAB };
+/** The other routers that test/interop peers with. */
+const ROUTERS = ['frr', 'gobgpd', 'openbgpd', 'exabgp'];
+const SETS = { lab: LAB, test: [...LAB, ...ROUTERS] };
 
 /** What carries the lab where the running kernel cannot: a kernel that runs as a process, and modprobe for its modules. */
 const USER_MODE_LINUX = ['user-mode-linux', 'kmod'];
@@ -20,7 +22,13 @@ const USER_MODE_LINUX = ['user-mode-linux', 'kmod'];
  * Daemons that Debian starts as soon as their package is installed. We run our own copies in our own namespaces, so
  * the machine must not gain a routing daemon from a test run.
  */
-const UNITS = { bird2: 'bird.service' };
+const UNITS = {
+  bird2: 'bird.service',
+  frr: 'frr.service',
+  gobgpd: 'gobgpd.service',
+  openbgpd: 'openbgpd.service',
+  exabgp: 'exabgp.service',
+};
 
 const set = process.argv[2];
 if (set === undefined || !Object.hasOwn(SETS, set) || process.argv.length > 3) {

@@ -7,7 +7,7 @@
  *
  * Source: Documentation/virt/uml/user_mode_linux_howto_v2.rst; Debian packages user-mode-linux and kmod.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +33,10 @@ export interface UmlOptions {
   readonly folder?: string;
   /** Run after the command has ended, with its status already handed back; the machine stays up meanwhile. */
   readonly thenServe?: readonly string[];
-  /** How many consoles (/dev/tty1 ...) get a pseudo-terminal of the machine outside, default none. */
+  /**
+   * How many consoles inside (/dev/tty1 ...) are joined to the outside, default none: what is written to
+   * {@link consoleFiles}.input arrives there, what is written there comes out of output. Both are named pipes.
+   */
   readonly consoles?: number;
   readonly onStdout?: (chunk: Buffer) => void;
   readonly onStderr?: (chunk: Buffer) => void;
@@ -88,24 +91,44 @@ export function startUml(options: UmlOptions & { readonly folder: string }, how:
   writeFileSync(script, initScript(options), { mode: 0o755 });
   const kernel = umlKernel(folder);
   const logs = ['kernel.log', 'stdout', 'stderr'].map((name) => openSync(join(folder, name), 'a'));
+  const pipes = openConsoles(folder, options.consoles ?? 0);
   const argv = [
     // A PID namespace whose init is the UML kernel: killing that one process leaves none of its helpers behind.
     ...['unshare', '--pid', '--fork', '--kill-child', '--'],
     ...[kernel, `mem=${options.memoryMib ?? DEFAULT_MEMORY_MIB}M`, 'umid=machine', umlDirectory(folder)],
     ...['rootfstype=hostfs', 'rootflags=/', 'ro', `init=${script}`, 'quiet'],
     ...['con=null', 'con0=null,fd:1', 'ssl=null', 'ssl0=null,fd:3', 'ssl1=null,fd:4'],
-    ...Array.from({ length: options.consoles ?? 0 }, (_, index) => `con${index + 1}=pts`),
+    // Descriptors 5 and 6 for the first console, 7 and 8 for the second ...
+    ...Array.from({ length: options.consoles ?? 0 }, (_, index) => {
+      return `con${index + 1}=fd:${5 + 2 * index},fd:${6 + 2 * index}`;
+    }),
   ];
   const [file, ...args] = how.outlive ? argv : ['setpriv', '--pdeathsig', 'KILL', ...argv];
   const child = spawn(file ?? 'unshare', args, {
-    stdio: ['ignore', logs[0], logs[0], logs[1], logs[2]],
+    stdio: ['ignore', logs[0], logs[0], logs[1], logs[2], ...pipes],
     // Its own session: a Ctrl-C on our terminal is ours to handle, not the kernel's.
     detached: true,
   });
-  for (const fd of logs) closeSync(fd);
+  for (const fd of [...logs, ...pipes]) closeSync(fd);
   // Its files tell us what happens; a machine that is to outlive us must not keep us waiting.
   if (how.outlive) child.unref();
   return { result: watchRun(options, child) };
+}
+
+/** The two pipes of a console, counted from 1. */
+export function consoleFiles(
+  folder: string,
+  console: number,
+): { readonly input: string; readonly output: string } {
+  return { input: join(folder, `console-${console}.in`), output: join(folder, `console-${console}.out`) };
+}
+
+/** Makes the pipes; opened for both directions, so that neither side ever sees an end: people come and go. */
+function openConsoles(folder: string, count: number): readonly number[] {
+  const files = Array.from({ length: count }, (_, index) => consoleFiles(folder, index + 1));
+  const paths = files.flatMap(({ input, output }) => [input, output]);
+  if (count > 0) execFileSync('mkfifo', ['--mode=600', ...paths]);
+  return paths.map((path) => openSync(path, 'r+'));
 }
 
 /** Ends the machine of a folder, whoever started it, and waits until none of its processes is left. */
@@ -205,6 +228,7 @@ mkdir -p /run/modules/lib/modules
 ln -s /usr/lib/uml/modules/$(uname -r) /run/modules/lib/modules/
 modprobe -d /run/modules -a ${(options.modules ?? DEFAULT_MODULES).map(quote).join(' ')}
 ip link set lo up
+hostname podroute-lab
 stty -F /dev/ttyS0 raw -echo
 stty -F /dev/ttyS1 raw -echo
 cd ${quote(options.cwd ?? process.cwd())}

@@ -1,0 +1,65 @@
+/** Asks an agent's API from within its namespace, where 127.0.0.1 is the node's own. */
+import { get } from 'node:http';
+import { Socket } from 'node:net';
+import { inNamespace, tcpSocket } from './libc.js';
+import { namespaceName, namespacePath } from './namespaces.js';
+import { API_ADDRESS } from './programs.js';
+
+/** The part of a row of `GET /routes` that the lab looks at. */
+export interface ApiRoute {
+  readonly prefix: string;
+  readonly mode: string;
+  readonly state: string;
+  readonly nextHops: readonly { readonly address: string; readonly device: string | null }[];
+}
+
+/** The part of a row of `GET /peers` that the lab looks at. */
+export interface ApiPeer {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+}
+
+/** Nobody answers there, or not with what was asked for. */
+export class ApiError extends Error {
+  readonly code = 'API_FAILED';
+}
+
+export async function getRoutes(lab: string, node: string): Promise<readonly ApiRoute[]> {
+  const { routes } = (await getJson(lab, node, '/routes')) as { routes: readonly ApiRoute[] };
+  return routes;
+}
+
+export async function getPeers(lab: string, node: string): Promise<readonly ApiPeer[]> {
+  const { peers } = (await getJson(lab, node, '/peers')) as { peers: readonly ApiPeer[] };
+  return peers;
+}
+
+/** One GET with a JSON answer. */
+function getJson(lab: string, node: string, path: string): Promise<unknown> {
+  const [host = '', port = ''] = API_ADDRESS.split(':');
+  const fd = inNamespace(namespacePath(namespaceName(lab, node)), tcpSocket);
+  const socket = new Socket({ fd, readable: true, writable: true });
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) =>
+      reject(new ApiError(`${node}${path}: ${error.message}`, { cause: error }));
+    const request = get({
+      path,
+      headers: { host: API_ADDRESS, accept: 'application/json' },
+      createConnection: () => socket.connect(Number(port), host),
+      timeout: 5000,
+    });
+    request.once('timeout', () => request.destroy(new Error('no answer within 5 s')));
+    request.once('error', failed);
+    request.once('response', (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.once('error', failed);
+      response.once('end', () => {
+        const body = Buffer.concat(chunks).toString();
+        if (response.statusCode === 200) resolve(JSON.parse(body));
+        else failed(new Error(`status ${response.statusCode}: ${body.slice(0, 200)}`));
+      });
+    });
+  });
+}

@@ -1,0 +1,169 @@
+/**
+ * Listens with tcpdump where it matters (on the router between the subnets, inside each L2 network) and compares what
+ * passes with the legs that the paths of the pings say.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type FollowedFile, followFile } from '../support/follow-file.js';
+import { type Echo, PROTOCOL_ICMP, PROTOCOL_IPIP, readEcho, readIpv4 } from './icmp.js';
+import { inside, mustRun, namespaceName } from './namespaces.js';
+import type { Distance } from './pairs.js';
+import type { Leg } from './paths.js';
+import { PcapReader } from './pcap.js';
+import { macOf, SWITCH_BRIDGE } from './rig.js';
+import { machinesOf, mainAddress, type Topology } from './topology.js';
+
+/** A place to listen at. */
+export interface CapturePoint {
+  /** For people: "the router", "inside net-a". */
+  readonly title: string;
+  readonly namespace: string;
+  readonly device: string;
+  readonly filter: string;
+  /** The legs that pass here. */
+  readonly covers: (leg: Leg) => boolean;
+  /** How far apart the ends of a ping are whose packets are worth showing. */
+  readonly telling: Distance;
+  /** A ping that passes here, to know that everything before it has been written down. */
+  readonly marker: { readonly from: string; readonly to: string; readonly address: string };
+}
+
+/** An echo seen on the wire: plain, or with the outer header `SOURCE>DESTINATION` of an IPIP packet. */
+export interface Sighting {
+  readonly echo: Echo;
+  readonly outer: string | undefined;
+  /** Number of the packet in the file, from 0. */
+  readonly index: number;
+}
+
+/** Every plain router, and every network with two nodes or more. */
+export function capturePointsOf(topology: Topology): readonly CapturePoint[] {
+  const nodes = machinesOf(topology, 'node');
+  const routers = machinesOf(topology, 'router').flatMap((router): CapturePoint[] => {
+    const [wire] = router.interfaces;
+    const sender = nodes.find((node) => node.interfaces.some(({ network }) => network === wire?.network));
+    if (wire === undefined || sender === undefined) return [];
+    return [
+      {
+        title: `on ${router.name}`,
+        namespace: router.name,
+        device: wire.device,
+        // A bridge that has forgotten an address floods: only what is the router's own counts.
+        filter: `(icmp or ip proto 4) and ether host ${macOf(wire)}`,
+        covers: ({ network, from, to }) =>
+          network === wire.network && (from === router.name || to === router.name),
+        telling: 'across',
+        marker: { from: sender.name, to: router.name, address: wire.address },
+      },
+    ];
+  });
+  const networks = [...topology.networks.values()].flatMap((network): CapturePoint[] => {
+    const [first, second] = nodes.filter((node) =>
+      node.interfaces.some((wire) => wire.network === network.name),
+    );
+    if (network.node !== undefined || first === undefined || second === undefined) return [];
+    return [
+      {
+        title: `inside ${network.name}`,
+        namespace: network.name,
+        device: SWITCH_BRIDGE,
+        filter: 'icmp or ip proto 4',
+        covers: (leg) => leg.network === network.name,
+        telling: 'same network',
+        marker: { from: first.name, to: second.name, address: mainAddress(second) },
+      },
+    ];
+  });
+  return [...routers, ...networks];
+}
+
+/** A tcpdump that runs. */
+export class Capture {
+  readonly point: CapturePoint;
+  readonly file: string;
+  readonly sightings: Sighting[] = [];
+  readonly #child: ChildProcess;
+  readonly #reader = new PcapReader();
+  readonly #followed: FollowedFile;
+  #packets = 0;
+  #onSighting: ((sighting: Sighting) => void) | undefined;
+
+  private constructor(point: CapturePoint, file: string, child: ChildProcess) {
+    this.point = point;
+    this.file = file;
+    this.#child = child;
+    this.#followed = followFile(file, (chunk) => this.#read(chunk));
+  }
+
+  /** Starts listening; resolves once tcpdump hears. */
+  static async start(lab: string, point: CapturePoint, folder: string): Promise<Capture> {
+    const file = join(folder, `${point.namespace}.pcap`);
+    // The buffer holds packets of the length that is kept: with the default of 256 KiB each, a burst of ten is too many.
+    const options = ['-i', point.device, '-s', '256', '-U', '--immediate-mode', '-Z', 'root', '-w', file];
+    const [program = '', ...args] = inside(namespaceName(lab, point.namespace), [
+      'tcpdump',
+      ...options,
+      point.filter,
+    ]);
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('listening on')) resolve();
+      });
+      child.once('error', reject);
+      child.once('exit', () => reject(new Error(`tcpdump ${point.title} ended: ${said.trim()}`)));
+    });
+    return new Capture(point, file, child);
+  }
+
+  /** Resolves once a ping with this identifier has been written down; rejects after `timeoutMs`. */
+  seen(id: number, timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`the capture ${this.point.title} did not see its marker`));
+      const timer = setTimeout(late, timeoutMs);
+      const check = ({ echo }: Sighting) => {
+        if (echo.id !== id) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onSighting = check;
+      for (const sighting of this.sightings) check(sighting);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.kill('SIGTERM')) await once(this.#child, 'exit');
+    this.#followed.close();
+  }
+
+  /** Every packet as tcpdump prints it, in the order of the file. */
+  async lines(): Promise<readonly string[]> {
+    return (await mustRun(['tcpdump', '-n', '-t', '-r', this.file])).split('\n');
+  }
+
+  #read(chunk: Buffer): void {
+    for (const packet of this.#reader.push(chunk)) {
+      const seen = packet && readSighting(packet);
+      if (seen !== undefined) {
+        const sighting = { ...seen, index: this.#packets };
+        this.sightings.push(sighting);
+        this.#onSighting?.(sighting);
+      }
+      this.#packets += 1;
+    }
+  }
+}
+
+function readSighting(packet: Buffer): Omit<Sighting, 'index'> | undefined {
+  const outer = readIpv4(packet);
+  if (outer?.protocol === PROTOCOL_ICMP) {
+    const echo = readEcho(outer.payload);
+    return echo && { echo, outer: undefined };
+  }
+  const inner = outer?.protocol === PROTOCOL_IPIP ? readIpv4(outer.payload) : undefined;
+  const echo = inner?.protocol === PROTOCOL_ICMP ? readEcho(inner.payload) : undefined;
+  return outer && echo && { echo, outer: `${outer.source}>${outer.destination}` };
+}

@@ -1,0 +1,208 @@
+/** Words to deeds: which command was meant, on this kernel or inside User-Mode Linux, and the exit status. */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { kernelShortfall } from '../../deploy/kernel.mjs';
+import { serveConsoles } from './consoles.js';
+import { enterMachine } from './enter.js';
+import { namespacesOf } from './namespaces.js';
+import { type Output, standardOutput, step } from './output.js';
+import { checkLab, type RunOptions, removeLab, runLab } from './run.js';
+import { LabBusyError, labNames, lockLab, readLab } from './state.js';
+import { TopologyError } from './topology.js';
+import { checkInUml, type Outside, removeUml, runLabInUml } from './uml-lab.js';
+import { DEFAULT_LAB } from './views.js';
+
+const USAGE = `Usage: npm run lab -- [COMMAND] [OPTIONS]
+
+Commands:
+  run                          build the lab, check everything, take it away (the default)
+  enter MACHINE [COMMAND ...]  run a command, or a shell, on a machine of a lab that was kept
+  check                        every check again, on a lab that was kept
+  down                         take everything away, also what a killed lab left
+
+Options:
+  --name NAME       which lab, default ${DEFAULT_LAB}; labs of different names can exist at the same time
+  --keep            run: leave the lab running
+  --rp-filter N     run: reverse path filter of the nodes, 0 (default), 1 or 2
+  --topology FILE   run: default deploy/lab/mesh.yaml
+  --agent FILE      run: the bundled agent, default dist/podroute.js
+  --uml             run: inside User-Mode Linux even where this kernel could do
+  --json FILE       run, check: write the results there
+  --pairs           run, check: print one line per ping
+  --help
+
+Exit status: 0 every check passed, 1 a check failed or the lab could not be built, 2 wrong usage, 130 interrupted;
+enter: that of the command.
+`;
+
+/** Set inside User-Mode Linux, where there is no second one to fall back on. */
+const INSIDE_UML = 'PODROUTE_LAB_INSIDE';
+
+/** The checkout: the folder of package.json, above this file, bundled or not. */
+function projectRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+/** A command line that says nothing sensible. */
+class UsageError extends Error {
+  readonly code = 'USAGE';
+}
+
+interface CommandLine extends RunOptions {
+  readonly command: 'run' | 'enter' | 'check' | 'down' | 'serve-consoles';
+  readonly uml: boolean;
+  /** enter: the machine, then the command. */
+  readonly words: readonly string[];
+}
+
+/** @returns the exit status */
+export async function main(argv: readonly string[]): Promise<number> {
+  const output = standardOutput(process.env);
+  const controller = new AbortController();
+  const interrupt = (signal: NodeJS.Signals | 'EPIPE') => {
+    if (controller.signal.aborted) return;
+    controller.abort(new Error(`interrupted by ${signal}`));
+    if (signal !== 'EPIPE') output.write('\nInterrupted: everything is taken away\n');
+  };
+  // Whoever read our output has gone: nobody is left to see the rest.
+  process.stdout.on('error', () => interrupt('EPIPE'));
+  try {
+    const line = readCommandLine(argv);
+    if (line === undefined) {
+      output.write(USAGE);
+      return 0;
+    }
+    if (line.command === 'enter') return await enterMachine(line.lab, line.words);
+    if (line.command === 'serve-consoles') return await serveConsoles();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => interrupt(signal));
+    if (process.getuid?.() !== 0) throw new UsageError('the lab needs root: it makes network namespaces');
+    const release = lockLab(line.lab);
+    try {
+      return await perform(line, output, controller.signal);
+    } finally {
+      release();
+    }
+  } catch (error) {
+    if (controller.signal.aborted) return 130;
+    if (error instanceof UsageError) {
+      process.stderr.write(`lab: ${error.message}\n\n${USAGE}`);
+      return 2;
+    }
+    const known = error instanceof LabBusyError || error instanceof TopologyError;
+    process.stderr.write(
+      `lab: ${error instanceof Error ? (known ? error.message : error.stack) : String(error)}\n`,
+    );
+    return 1;
+  }
+}
+
+async function perform(line: CommandLine, output: Output, signal: AbortSignal): Promise<number> {
+  const kept = readLab(line.lab);
+  switch (line.command) {
+    case 'down':
+      if (labNames().includes(line.lab) || namespacesOf(line.lab).length > 0) {
+        await step(output, signal, `lab ${line.lab} is taken away`, () => removeAll(line.lab));
+      } else {
+        output.write(`There is no lab ${line.lab}, and nothing left of one\n`);
+      }
+      for (const other of labNames().filter((name) => name !== line.lab)) {
+        output.write(`There is also a lab ${other}: npm run lab -- down --name ${other}\n`);
+      }
+      return 0;
+    case 'check':
+      if (kept === undefined) throw new UsageError(`no lab ${line.lab} is running: npm run lab -- --keep`);
+      if (kept.inUml) return checkInUml(output, line, outside('the lab is there'), signal);
+      return (await checkLab(output, line, signal)) ? 0 : 1;
+    case 'run': {
+      if (process.env[INSIDE_UML] === '1') return (await runLab(output, line, signal)) ? 0 : 1;
+      await removeAll(line.lab);
+      const shortfall = line.uml ? 'so --uml says' : kernelShortfall();
+      if (shortfall === undefined) return (await runLab(output, line, signal)) ? 0 : 1;
+      return runLabInUml(output, line, outside(shortfall), signal);
+    }
+    case 'enter':
+    case 'serve-consoles':
+      throw new Error(`${line.command} needs no lock`);
+    default:
+      return line.command satisfies never;
+  }
+}
+
+function outside(shortfall: string): Outside {
+  return { shortfall, root: projectRoot(), env: { [INSIDE_UML]: '1' } };
+}
+
+async function removeAll(lab: string): Promise<void> {
+  await removeUml(lab);
+  await removeLab(lab);
+}
+
+/** @returns undefined when only help is wanted */
+function readCommandLine(argv: readonly string[]): CommandLine | undefined {
+  const [first = ''] = argv;
+  const command = first === '' || first.startsWith('-') ? 'run' : first;
+  const rest = first === command ? argv.slice(1) : argv;
+  if (command !== 'run' && command !== 'enter' && command !== 'check' && command !== 'down') {
+    if (command !== 'serve-consoles') throw new UsageError(`there is no command ${command}`);
+  }
+  // What follows the machine is the command's own business, options included.
+  const ownWords = command === 'enter' ? optionWords(rest) : rest.length;
+  const { values } = parseOptions(rest.slice(0, ownWords));
+  if (values.help) return undefined;
+  const name = values.name ?? DEFAULT_LAB;
+  if (!/^[a-z0-9-]{1,20}$/.test(name)) throw new UsageError(`--name ${name}: 1 to 20 of a-z, 0-9 and -`);
+  const rpFilter = values['rp-filter'] ?? '0';
+  if (!['0', '1', '2'].includes(rpFilter)) throw new UsageError(`--rp-filter ${rpFilter}: 0, 1 or 2`);
+  const words = rest.slice(ownWords);
+  if (command === 'enter' && words.length === 0) throw new UsageError('enter which machine?');
+  const root = projectRoot();
+  const agentFile = resolve(values.agent ?? join(root, 'dist/podroute.js'));
+  if (command === 'run' && !existsSync(agentFile))
+    throw new UsageError(`${agentFile} is missing: npm run build`);
+  return {
+    command,
+    words,
+    lab: name,
+    uml: values.uml ?? false,
+    keep: values.keep ?? false,
+    pairs: values.pairs ?? false,
+    rpFilter: Number(rpFilter),
+    topologyFile: resolve(values.topology ?? join(root, 'deploy/lab/mesh.yaml')),
+    agentFile,
+    jsonFile: values.json === undefined ? undefined : resolve(values.json),
+  };
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        name: { type: 'string' },
+        keep: { type: 'boolean' },
+        'rp-filter': { type: 'string' },
+        topology: { type: 'string' },
+        agent: { type: 'string' },
+        uml: { type: 'boolean' },
+        json: { type: 'string' },
+        pairs: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** How many words at the beginning are options of ours. */
+function optionWords(words: readonly string[]): number {
+  let count = 0;
+  while (words[count]?.startsWith('-')) count += words[count] === '--name' ? 2 : 1;
+  return count;
+}

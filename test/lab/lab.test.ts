@@ -1,0 +1,133 @@
+/** The lab end to end, as a user runs it: on this kernel, or inside User-Mode Linux where this kernel has no ipip. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { kernelShortfall } from '../../deploy/kernel.mjs';
+import { buildBundles, lab, startLab, tracesOf } from '../support/lab-command.js';
+import type { LabResults } from './run.js';
+
+const NAME = `test-${process.pid}`;
+const named = ['--name', NAME];
+const inUml = kernelShortfall() !== undefined;
+let folder = '';
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'podroute-lab-'));
+  await buildBundles();
+});
+afterEach(async () => {
+  await lab(['down', ...named]);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function readResults(file: string): LabResults {
+  return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+describe('npm run lab', () => {
+  test('every pod reaches every pod, and the lab is gone afterwards', async () => {
+    const file = join(folder, 'results.json');
+    const { status, stdout, stderr } = await lab([...named, '--json', file]);
+    const results = readResults(file);
+
+    expect(results.checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(results).toMatchObject({ passed: true, rpFilter: 0 });
+    // 8 pods, 4 nodes, 1 client: 8x7 + 4x8 + 8x4 + 8 + 8 pings, each looked at in two directions at three points.
+    expect(results.pings).toHaveLength(136);
+    expect(results.pings.filter(({ ok }) => ok)).toHaveLength(136);
+    expect(results.checks.filter(({ name }) => name.startsWith('capture'))).toHaveLength(136 * 2 * 3);
+    expect(results.convergenceSeconds).toBeGreaterThan(0);
+    expect(results.seconds).toBeLessThan(inUml ? 120 : 30);
+    for (const said of ['podroute peers', 'podroute routes', 'ip route', 'birdc show route', 'PASSED']) {
+      expect(stdout).toContain(said);
+    }
+    expect(stdout.includes('inside User-Mode Linux')).toBe(inUml);
+    expect(tracesOf(NAME)).toEqual([]);
+  });
+
+  test('with --keep and loose reverse path filters: enter it, break it, mend it, take it away', async () => {
+    const file = join(folder, 'kept.json');
+    const first = await lab([...named, '--keep', '--rp-filter', '2', '--json', file]);
+    expect(readResults(file).checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(first.status).toBe(0);
+    expect(tracesOf(NAME)).not.toEqual([]);
+
+    const enter = (machine: string, command: readonly string[], input?: string) =>
+      lab(['enter', ...named, machine, ...command], input);
+    // Status and all three streams come through; a file of any size does too.
+    const script = 'read line; echo "got $line"; echo oops >&2; exit 7';
+    const spoken = await enter('pod-a1', ['sh', '-c', script], 'some input\n');
+    expect(spoken).toEqual({ status: 7, stdout: 'got some input\n', stderr: 'oops\n' });
+    const long = 'podroute '.repeat(20_000);
+    expect(await enter('pod-c2', ['cat'], long)).toEqual({ status: 0, stdout: long, stderr: '' });
+    expect((await enter('node-a', ['podroute', 'routes'])).stdout).toContain('10.244.3.0/24');
+    expect((await enter('tor', ['birdc', 'show', 'protocols'])).stdout).toContain('Established');
+    expect((await enter('pod-a1', ['ping', '-c', '1', '10.244.3.2'])).stdout).toContain('ttl=62');
+    const nobody = await enter('node-z', ['true']);
+    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('no machine node-z') });
+
+    // An administrator's route in front of ours sends packets to the router without IPIP, and it has no way for them.
+    const wrong = ['route', 'add', '10.244.3.0/24', 'via', '192.168.1.254'];
+    expect(await enter('node-a', ['ip', ...wrong])).toMatchObject({ status: 0, stderr: '' });
+    const brokenFile = join(folder, 'broken.json');
+    const broken = await lab(['check', ...named, '--json', brokenFile]);
+    expect(broken.status).toBe(1);
+    const failed = new Set(
+      readResults(brokenFile)
+        .checks.filter(({ ok }) => !ok)
+        .map(({ name }) => name),
+    );
+    expect(broken.stdout).toContain('FAILED');
+    for (const name of [
+      'GET /routes of node-a: 10.244.3.0/24',
+      'ping pod-a1 to pod-c1',
+      'ping node-a to pod-c2',
+      'capture on router, request of pod-a1 to pod-c1',
+    ]) {
+      expect(failed).toContain(name);
+    }
+    expect(failed).not.toContain('ping pod-b1 to pod-c1');
+    expect(failed).not.toContain('ping pod-a1 to pod-d1');
+
+    expect((await enter('node-a', ['ip', 'route', 'del', ...wrong.slice(2)])).status).toBe(0);
+    expect((await lab(['check', ...named])).status).toBe(0);
+
+    expect(await lab(['down', ...named])).toMatchObject({ status: 0, stderr: '' });
+    expect(tracesOf(NAME)).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s half-way takes everything away', async (signal) => {
+    const running = startLab(named);
+    await running.said('machines and their wires');
+    running.child.kill(signal);
+    expect((await running.outcome).status).toBe(130);
+    expect(tracesOf(NAME)).toEqual([]);
+  });
+
+  test('killed half-way, the next command clears what it left; a second start beside a living one is refused', async () => {
+    const running = startLab([...named, '--keep']);
+    await running.said('machines and their wires');
+    const second = await lab(named);
+    expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('is busy') });
+
+    running.child.kill('SIGKILL');
+    expect((await running.outcome).status).toBe('SIGKILL');
+    expect(tracesOf(NAME)).not.toEqual([]);
+    expect(await lab(['down', ...named])).toMatchObject({ status: 0, stderr: '' });
+    expect(tracesOf(NAME)).toEqual([]);
+  });
+
+  test('says what is wrong with a wrong command line', async () => {
+    expect(await lab(['fly'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('no command fly'),
+    });
+    expect(await lab([...named, '--rp-filter', '3'])).toMatchObject({ status: 2 });
+    expect(await lab(['enter', ...named, 'node-a'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining(`no lab ${NAME} is running`),
+    });
+  });
+});

@@ -1,0 +1,104 @@
+/** Starts the lab's long-running programs in their namespaces: one agent per node, BIRD on every router that has it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inside, namespaceName } from './namespaces.js';
+import { labFolder } from './state.js';
+import type { BirdMachine, NodeMachine, Topology } from './topology.js';
+
+/** Where every agent answers, each in its own namespace. */
+export const API_ADDRESS = '127.0.0.1:9179';
+
+/** A program that was started. */
+export interface Program {
+  readonly machine: string;
+  readonly title: string;
+  readonly logFile: string;
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly startedAtMs: number;
+  /** How it ended, in words; undefined while it runs. */
+  readonly ended: () => string | undefined;
+  /** Lets this process end before the program does. */
+  readonly release: () => void;
+}
+
+/** Prepares the files that programs and people use: the cluster, and commands that know where to look. */
+export function prepareFolder(lab: string, topology: Topology, agentFile: string): void {
+  const folder = labFolder(lab);
+  mkdirSync(commandFolder(lab), { recursive: true });
+  copyFileSync(topology.clusterFile, clusterFile(lab));
+  writeCommand(lab, 'podroute', `exec '${process.execPath}' '${agentFile}' "$@"`);
+  // birdc looks for one socket in a fixed place; here every router has its own, and `enter` says which one it is.
+  writeCommand(lab, 'birdc', `exec /usr/sbin/birdc -s '${folder}'/"$PODROUTE_LAB_MACHINE".ctl "$@"`);
+}
+
+/** The control socket of a router's BIRD. */
+export function birdSocket(lab: string, router: string): string {
+  return join(labFolder(lab), `${router}.ctl`);
+}
+
+/** Commands of the lab, first in the PATH of whoever enters a machine. */
+export function commandFolder(lab: string): string {
+  return join(labFolder(lab), 'bin');
+}
+
+/** The podroute command of the lab's agent. */
+export function podrouteCommand(lab: string): string {
+  return join(commandFolder(lab), 'podroute');
+}
+
+export function clusterFile(lab: string): string {
+  return join(labFolder(lab), 'cluster.yaml');
+}
+
+function writeCommand(lab: string, name: string, line: string): void {
+  writeFileSync(join(commandFolder(lab), name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+}
+
+/** The agent of a node, as the systemd unit would start it. */
+export function startAgent(lab: string, node: NodeMachine, agentFile: string): Program {
+  return start(lab, node.name, 'agent', [
+    ...[process.execPath, agentFile, 'agent'],
+    ...['--node-name', node.name],
+    ...['--datastore', `file:${clusterFile(lab)}`],
+    ...['--api', API_ADDRESS],
+  ]);
+}
+
+/** BIRD with its configuration from deploy/, unchanged. */
+export function startBird(lab: string, router: BirdMachine): Program {
+  // -d: in the foreground, with its messages on standard error.
+  const socket = birdSocket(lab, router.name);
+  return start(lab, router.name, 'BIRD', ['/usr/sbin/bird', '-d', '-c', router.config, '-s', socket]);
+}
+
+/** The last lines that a program wrote, for an error text. */
+export function lastLines(program: Program, count: number): readonly string[] {
+  return readFileSync(program.logFile, 'utf8').trimEnd().split('\n').slice(-count);
+}
+
+function start(lab: string, machine: string, title: string, argv: readonly string[]): Program {
+  const logFile = join(labFolder(lab), `${machine}.log`);
+  const log = openSync(logFile, 'a');
+  const [file = '', ...args] = inside(namespaceName(lab, machine), argv);
+  // A session of its own: a Ctrl-C on our terminal must not reach it before the lab decides what to do.
+  const child = spawn(file, args, { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  let failure: string | undefined;
+  child.once('error', (error) => {
+    failure = error.message;
+  });
+  return {
+    machine,
+    title,
+    logFile,
+    startedAtMs: performance.now(),
+    ended: () => failure ?? endOf(child),
+    release: () => child.unref(),
+  };
+}
+
+function endOf(child: ChildProcess): string | undefined {
+  if (child.exitCode !== null) return `exit status ${child.exitCode}`;
+  return child.signalCode === null ? undefined : `signal ${child.signalCode}`;
+}

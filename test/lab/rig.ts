@@ -1,0 +1,159 @@
+/**
+ * Builds a topology from network namespaces, bridges and virtual wires, and takes it away again.
+ *
+ * Wires are made with both ends in their namespaces, so that nothing ever shows in the machine's own one. Few `ip`
+ * processes with many lines each: starting a process is the slow part inside User-Mode Linux.
+ */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identifyProcess, isAlive } from '../support/process-identity.js';
+import { inNamespace } from './libc.js';
+import { mustRun, namespaceName, namespacePath, namespacesOf, processesIn } from './namespaces.js';
+import { type Interface, type Machine, type Network, POD_BRIDGE, type Topology } from './topology.js';
+
+/** Sysctls by path under /proc/sys/net/ipv4 that override the topology's for nodes. */
+export type NodeSysctls = Readonly<Record<string, number>>;
+
+const LINK_PATIENCE_MS = 10_000;
+
+/** The bridge of a switch. */
+export const SWITCH_BRIDGE = 'br0';
+
+/** A wire's MAC address, made from its IP address: frames in a capture can be told apart without asking the kernel. */
+export function macOf(wire: Interface): string {
+  const bytes = wire.address.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  return ['02', '00', ...bytes].join(':');
+}
+
+/** Makes every namespace, wire, address, route and sysctl of the topology. */
+export async function buildRig(lab: string, topology: Topology, nodeSysctls: NodeSysctls): Promise<void> {
+  const machines = [...topology.machines.values()];
+  const switches = [...topology.networks.values()].filter((network) => network.node === undefined);
+  const ns = (name: string) => namespaceName(lab, name);
+  const names = [...machines, ...switches].map(({ name }) => name);
+  await ipBatch(names.map((name) => `netns add ${ns(name)}`));
+  // Before the wires: conf/default is what a new interface starts with.
+  for (const machine of machines) applySysctls(lab, topology, machine, nodeSysctls);
+  const wires = machines.flatMap((machine) =>
+    machine.interfaces
+      .filter(({ device }) => device !== POD_BRIDGE)
+      .map((wire) => wireLine(lab, machine, wire, topology.networks.get(wire.network))),
+  );
+  await ipBatch(wires);
+  await Promise.all([
+    ...switches.map(({ name }) => ipBatch(bridgeLines(portsOf(machines, name)), ns(name))),
+    ...machines.map((machine) => ipBatch(machineLines(machine, machines), ns(machine.name))),
+  ]);
+  await linksRunning(lab, machines);
+}
+
+/**
+ * Waits until every interface runs. The kernel says so up to a second after both ends of a wire are up; a machine of
+ * metal has that behind it before its programs start.
+ */
+async function linksRunning(lab: string, machines: readonly Machine[]): Promise<void> {
+  const deadline = Date.now() + LINK_PATIENCE_MS;
+  for (const { name, interfaces } of machines) {
+    const path = namespacePath(namespaceName(lab, name));
+    // Node lists interfaces that are up and running, of the namespace that its thread is in.
+    const isRunning = () => {
+      const running = Object.keys(inNamespace(path, networkInterfaces));
+      return interfaces.every(({ device }) => running.includes(device));
+    };
+    while (!isRunning()) {
+      if (Date.now() > deadline) throw new Error(`an interface of ${name} does not come up`);
+      await sleep(20);
+    }
+  }
+}
+
+/** Ends every process of the lab's namespaces, then the namespaces. Safe when there is nothing. */
+export async function removeRig(lab: string): Promise<void> {
+  const names = namespacesOf(lab);
+  await endProcesses(names);
+  await ipBatch(names.map((name) => `netns delete ${name}`));
+}
+
+/** SIGTERM, and SIGKILL for those that do not listen. */
+async function endProcesses(names: readonly string[]): Promise<void> {
+  for (const [signal, graceMs] of [
+    ['SIGTERM', 3000],
+    ['SIGKILL', 3000],
+  ] as const) {
+    const living = processesIn(names).flatMap((pid) => identifyProcess(pid) ?? []);
+    for (const { pid } of living) kill(pid, signal);
+    const deadline = Date.now() + graceMs;
+    while (living.some(isAlive) && Date.now() < deadline) await sleep(20);
+  }
+  const left = processesIn(names);
+  if (left.length > 0) throw new Error(`processes ${left.join(', ')} do not end`);
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** A wire between a machine and its network's bridge, on the switch or in the pod's node. */
+function wireLine(lab: string, machine: Machine, wire: Interface, network: Network | undefined): string {
+  if (network === undefined) throw new Error(`${machine.name}: no network ${wire.network}`);
+  const here = `name ${wire.device} address ${macOf(wire)} netns ${namespaceName(lab, machine.name)}`;
+  const there = `name ${machine.name} netns ${namespaceName(lab, network.node ?? network.name)}`;
+  return `link add ${here} type veth peer ${there}`;
+}
+
+/** The far ends of a network's wires: each is named after its machine. */
+function portsOf(machines: readonly Machine[], network: string): readonly string[] {
+  return machines
+    .filter(({ interfaces }) =>
+      interfaces.some((wire) => wire.network === network && wire.device !== POD_BRIDGE),
+    )
+    .map(({ name }) => name);
+}
+
+function bridgeLines(ports: readonly string[]): readonly string[] {
+  return [
+    `link add name ${SWITCH_BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    ...ports.map((port) => `link set dev ${port} master ${SWITCH_BRIDGE} up`),
+    `link set dev ${SWITCH_BRIDGE} up`,
+  ];
+}
+
+function machineLines(machine: Machine, machines: readonly Machine[]): readonly string[] {
+  const bridge = machine.interfaces.find(({ device }) => device === POD_BRIDGE);
+  return [
+    'link set dev lo up',
+    ...(bridge === undefined ? [] : bridgeLines(portsOf(machines, bridge.network))),
+    ...machine.interfaces.flatMap(({ device, address, lengthBits }) => [
+      `address add ${address}/${lengthBits} dev ${device}`,
+      `link set dev ${device} up`,
+    ]),
+    ...machine.routes.map(({ prefix, via }) => `route add ${prefix} via ${via}`),
+  ];
+}
+
+function applySysctls(lab: string, topology: Topology, machine: Machine, nodeSysctls: NodeSysctls): void {
+  const values = { ...topology.sysctls[machine.kind], ...(machine.kind === 'node' ? nodeSysctls : {}) };
+  inNamespace(namespacePath(namespaceName(lab, machine.name)), () => {
+    for (const [path, value] of Object.entries(values)) {
+      for (const file of expand(path)) writeFileSync(file, String(value));
+    }
+  });
+}
+
+/** The files that a sysctl path with at most one `*` stands for. */
+function expand(path: string): readonly string[] {
+  const [folder = '', rest] = join('/proc/sys/net/ipv4', path).split('/*');
+  return rest === undefined ? [folder] : readdirSync(folder).map((entry) => `${folder}/${entry}${rest}`);
+}
+
+async function ipBatch(lines: readonly string[], namespace?: string): Promise<void> {
+  if (lines.length === 0) return;
+  const where = namespace === undefined ? [] : ['-netns', namespace];
+  await mustRun(['ip', ...where, '-batch', '-'], `${lines.join('\n')}\n`);
+}
