@@ -7,11 +7,11 @@
  * `#enter` is the only place where the state changes, so nothing can be left open: it closes, stops timers, reports
  * and counts before it begins anything.
  *
- * Source: RFC 4271 section 8.2.2.
+ * Source: RFC 4271 section 8.2.2, RFC 9687 section 3.2.
  */
 import type { KeepaliveMessage, Message } from '../wire/index.js';
 import type { Damping } from './damping.js';
-import { endsGracefully } from './graceful-restart.js';
+import { endsGracefully, finalNotification } from './graceful-restart.js';
 import { begin, decide, type Ending, type OpenState, type Slot, type Transition } from './transitions.js';
 import type {
   ConnectionEvent,
@@ -26,6 +26,9 @@ import type {
 /** RFC 4271 §8.2.2: the hold time until the peer's OPEN says another; "a large value", 4 minutes suggested. */
 const OPEN_SENT_HOLD_SECONDS = 240;
 
+/** RFC 9687 §5: the SendHoldTime that suits most; 8 minutes. */
+const DEFAULT_SEND_HOLD_SECONDS = 480;
+
 const KEEPALIVE: KeepaliveMessage = { type: 'KEEPALIVE' };
 
 /** The timers that may run in a state; entering it stops all others. */
@@ -35,7 +38,7 @@ const TIMERS_IN: Readonly<Record<FsmState, readonly FsmTimer[]>> = {
   Active: ['connectRetry', 'delayedDial'],
   OpenSent: ['hold'],
   OpenConfirm: ['hold', 'keepalive'],
-  Established: ['hold', 'keepalive'],
+  Established: ['hold', 'keepalive', 'sendHold'],
 };
 
 export class Fsm {
@@ -119,12 +122,13 @@ export class Fsm {
     }
     if (decision.keepalive === 'send') this.#sendKeepalive();
     if (decision.hold === 'restart') this.#restartHold();
+    if (decision.sendHold === 'restart') this.#restartSendHold();
     if (decision.deliver !== undefined) this.#emit(decision.deliver);
   }
 
   #enter(next: Transition): void {
     const from = this.#state;
-    const ending = 'ending' in next ? next.ending : undefined;
+    const ending = 'ending' in next ? this.#asSent(from, next.ending) : undefined;
     this.#state = next.to;
     this.#reason = next.reason;
     if (ending !== undefined) this.#close(from, ending);
@@ -155,11 +159,19 @@ export class Fsm {
       case 'Established':
         this.#damping.reset();
         this.#restartHold();
+        this.#restartSendHold();
         if (this.#negotiated !== undefined) this.#emit({ type: 'SessionUp', session: this.#negotiated });
         break;
       default:
         next satisfies never;
     }
+  }
+
+  /** The ending with the NOTIFICATION in the form in which it goes out. */
+  #asSent(from: FsmState, ending: Ending | undefined): Ending | undefined {
+    if (from !== 'Established' || ending?.send === undefined || this.#negotiated === undefined) return ending;
+    const send = finalNotification(this.#negotiated, this.#slot.config.capabilities(), ending.send);
+    return { ...ending, send };
   }
 
   /** Tells the peer, as far as it can hear, and closes. */
@@ -213,6 +225,15 @@ export class Fsm {
     const seconds = this.#negotiated?.holdTimeSeconds ?? 0;
     if (seconds > 0) this.#startTimer('hold', seconds, false);
     else this.#stopTimer('hold');
+  }
+
+  /** RFC 9687 §3.2, §5: not with a hold time of zero, and longer than the hold time. */
+  #restartSendHold(): void {
+    const holdSeconds = this.#negotiated?.holdTimeSeconds ?? 0;
+    if (holdSeconds === 0) return;
+    const usual = Math.max(DEFAULT_SEND_HOLD_SECONDS, 2 * holdSeconds);
+    const seconds = Math.max(this.#slot.config.sendHoldTimeSeconds ?? usual, holdSeconds);
+    this.#startTimer('sendHold', seconds, false);
   }
 
   /** RFC 4271 §10: what repeats or delays by choice is jittered; the hold time is a promise and is not. */

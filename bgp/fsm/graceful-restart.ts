@@ -1,13 +1,26 @@
 /**
  * Whether the routes of a peer may outlive its session.
  *
- * Owns: the condition. Must not know: for how long, and the routes.
+ * Owns: the condition, and the hard reset that says they may not. Must not know: for how long, and the routes.
  * Source: RFC 4724 sections 3 to 5, RFC 8538 sections 2 to 4.
  */
-import type { Capability, NotificationMessage } from '../wire/index.js';
+import {
+  type Capability,
+  CEASE,
+  hardReset,
+  isHardReset,
+  NOTIFICATION,
+  type NotificationMessage,
+} from '../wire/index.js';
 import { gracefulRestartOf } from './negotiate.js';
-import { isHardReset } from './notifications.js';
 import type { NegotiatedSession } from './types.js';
+
+/** The Ceases for which RFC 8538 §4 suggests a hard reset. An administrative reset is meant to lose no packet. */
+const FOR_GOOD: ReadonlySet<number> = new Set([
+  CEASE.MAXIMUM_PREFIXES,
+  CEASE.ADMINISTRATIVE_SHUTDOWN,
+  CEASE.PEER_DECONFIGURED,
+]);
 
 /**
  * True where a lost connection, or a new one in place of the old, means that the peer restarts: it has sent the
@@ -34,7 +47,23 @@ export function endsGracefully(
   // RFC 4724 §4: a TCP session that ends without a NOTIFICATION.
   if (notification === undefined) return true;
   // RFC 4724 §4: a NOTIFICATION ends it for good, unless both have set the N bit (RFC 8538 §2) and it is no hard reset.
-  const nBit =
-    session.gracefulRestart?.notification === true && gracefulRestartOf(ours)?.notification === true;
-  return nBit && !isHardReset(notification);
+  return haveNBit(session, ours) && !isHardReset(notification);
+}
+
+/**
+ * What is sent in place of `notification` on an established session: a hard reset where the session ends for good and
+ * the peer would otherwise keep our routes.
+ */
+export function finalNotification(
+  session: NegotiatedSession,
+  ours: readonly Capability[],
+  notification: NotificationMessage,
+): NotificationMessage {
+  const final = notification.code === NOTIFICATION.CEASE && FOR_GOOD.has(notification.subcode);
+  return final && haveNBit(session, ours) ? hardReset(notification) : notification;
+}
+
+/** RFC 8538 §2: it counts where both sides have announced it. */
+function haveNBit({ gracefulRestart }: NegotiatedSession, ours: readonly Capability[]): boolean {
+  return gracefulRestart?.notification === true && gracefulRestartOf(ours)?.notification === true;
 }

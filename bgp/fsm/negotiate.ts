@@ -2,10 +2,12 @@
  * What two OPENs agree on, or the NOTIFICATION for the one that we cannot accept.
  *
  * Owns: the meaning of an OPEN. Must not know: its bytes, whose well-formedness is the codec's matter, and states.
- * Source: RFC 4271 sections 4.2 and 6.2, RFC 4760 section 8, RFC 5492, RFC 6286, RFC 6793, RFC 7313, RFC 8654.
+ * Source: RFC 4271 sections 4.2 and 6.2, RFC 4760 section 8, RFC 5492, RFC 6286, RFC 6793, RFC 7313, RFC 8654,
+ * RFC 8950, RFC 9234.
  */
 import { type Family, formatIpv4 } from '../net/index.js';
 import {
+  type BgpRole,
   type Capability,
   DEFAULT_MAX_MESSAGE_LENGTH,
   EXTENDED_MAX_MESSAGE_LENGTH,
@@ -13,7 +15,7 @@ import {
   type NotificationMessage,
   type OpenMessage,
 } from '../wire/index.js';
-import { badBgpIdentifier, badPeerAs } from './notifications.js';
+import { badBgpIdentifier, badPeerAs, roleMismatch } from './notifications.js';
 import type { Direction, FsmConfig, NegotiatedSession } from './types.js';
 
 /** An OPEN that we cannot accept. */
@@ -27,7 +29,8 @@ export interface RefusedOpen {
  * Judges the peer's OPEN against our configuration.
  *
  * @returns the session, or the NOTIFICATION to send: 2/2 for another AS than the configured one or AS 0, 2/3 for
- * BGP Identifier 0 or, over iBGP, our own. `'why' in result` tells them apart.
+ * BGP Identifier 0 or, over iBGP, our own, 2/11 for a role that does not go with ours. `'why' in result` tells them
+ * apart.
  *
  * No family in common is no error: the session then carries no routes, and the API shows why. Sending 2/7
  * (RFC 5492 §5) is for a speaker that insists, and we do not.
@@ -53,6 +56,8 @@ export function negotiate(
 
   const ours = config.capabilities();
   const theirs = open.capabilities;
+  const mismatch = roleConflict(ours, theirs);
+  if (mismatch !== undefined) return { notification: roleMismatch(), why: mismatch };
   const both = (kind: Capability['kind']): boolean => has(ours, kind) && has(theirs, kind);
   const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
   const gracefulRestart = gracefulRestartOf(theirs);
@@ -70,6 +75,7 @@ export function negotiate(
     routeRefresh: both('routeRefresh'),
     enhancedRouteRefresh: both('enhancedRouteRefresh'),
     maxMessageLength: both('extendedMessage') ? EXTENDED_MAX_MESSAGE_LENGTH : DEFAULT_MAX_MESSAGE_LENGTH,
+    extendedNextHop: extendedNextHopOf(ours).filter((family) => extendedNextHopOf(theirs).includes(family)),
     ...(gracefulRestart === undefined ? {} : { gracefulRestart }),
     peerCapabilities: theirs,
   };
@@ -80,6 +86,42 @@ export function gracefulRestartOf(
   capabilities: readonly Capability[],
 ): GracefulRestartCapability | undefined {
   return capabilities.findLast((capability) => capability.kind === 'gracefulRestart');
+}
+
+/** What a speaker of each role expects of its peer (RFC 9234 §4.2). */
+const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
+  provider: 'customer',
+  customer: 'provider',
+  rs: 'rs-client',
+  'rs-client': 'rs',
+  peer: 'peer',
+};
+
+/**
+ * RFC 9234 §4.2: both roles are announced and do not go together, or the peer announces several. Where one side
+ * announces none, ours holds alone.
+ */
+function roleConflict(ours: readonly Capability[], theirs: readonly Capability[]): string | undefined {
+  const [role] = rolesOf(ours);
+  if (role === undefined) return undefined;
+  const wrong = rolesOf(theirs).find((announced) => announced !== COUNTERPART[role]);
+  if (wrong === undefined) return undefined;
+  return `its role is ${wrong}, and ours is ${role}: it must be ${COUNTERPART[role]}`;
+}
+
+function rolesOf(capabilities: readonly Capability[]): readonly BgpRole[] {
+  return capabilities.flatMap((capability) => (capability.kind === 'role' ? [capability.role] : []));
+}
+
+/** Families that may have a next hop of the other family (RFC 8950 §4). */
+function extendedNextHopOf(capabilities: readonly Capability[]): readonly Family[] {
+  return capabilities.flatMap((capability) =>
+    capability.kind === 'extendedNextHop'
+      ? capability.families
+          .filter(({ family, nextHopFamily }) => family !== nextHopFamily)
+          .map(({ family }) => family)
+      : [],
+  );
 }
 
 function has(capabilities: readonly Capability[], kind: Capability['kind']): boolean {

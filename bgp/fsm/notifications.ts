@@ -2,7 +2,7 @@
  * The NOTIFICATIONs that the state machine itself decides on.
  *
  * Owns: which error code goes with which finding. Must not know: transitions, bytes.
- * Source: RFC 4271 sections 4.5 and 6, RFC 4486, RFC 6608, RFC 8538.
+ * Source: RFC 4271 sections 4.5 and 6, RFC 4486, RFC 6608, RFC 9234, RFC 9687.
  */
 import {
   CEASE,
@@ -24,6 +24,14 @@ export const badBgpIdentifier = (): NotificationMessage =>
 
 /** 4/0 (RFC 4271 §6.5). */
 export const holdTimerExpired = (): NotificationMessage => notification(NOTIFICATION.HOLD_TIMER_EXPIRED, 0);
+
+/** 8/0 (RFC 9687 §3.2). */
+export const sendHoldTimerExpired = (): NotificationMessage =>
+  notification(NOTIFICATION.SEND_HOLD_TIMER_EXPIRED, 0);
+
+/** 2/11 (RFC 9234 §4.2). */
+export const roleMismatch = (): NotificationMessage =>
+  notification(NOTIFICATION.OPEN, OPEN_ERROR.ROLE_MISMATCH);
 
 /** 6/7 (RFC 4271 §6.8, RFC 4486 §4). */
 export const connectionCollision = (): NotificationMessage =>
@@ -60,9 +68,4 @@ export function unexpectedMessage(
 /** The peer has closed this connection in favour of the other one. */
 export function isConnectionCollision({ code, subcode }: NotificationMessage): boolean {
   return code === NOTIFICATION.CEASE && subcode === CEASE.CONNECTION_COLLISION;
-}
-
-/** RFC 8538 §3: the session ends for good, with its routes. */
-export function isHardReset({ code, subcode }: NotificationMessage): boolean {
-  return code === NOTIFICATION.CEASE && subcode === CEASE.HARD_RESET;
 }

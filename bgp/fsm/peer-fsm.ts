@@ -98,7 +98,8 @@ export class PeerFsm {
         if (!this.#started) return;
         this.#damping.failed();
         this.#endBoth({ reason: event.reason, by: 'us', send: event.notification, tell: true });
-        this.#incoming.hold(this.#damping.outgoingHoldSeconds);
+        if (event.holdSeconds !== undefined) this.#outgoing.hold(event.holdSeconds);
+        this.#incoming.hold(event.holdSeconds ?? this.#damping.outgoingHoldSeconds);
         this.#settle(event.reason);
         return;
       default:

@@ -11,7 +11,7 @@
  */
 import { type Message, type NotificationMessage, notificationText } from '../wire/index.js';
 import { negotiate } from './negotiate.js';
-import { holdTimerExpired, unexpectedMessage } from './notifications.js';
+import { holdTimerExpired, sendHoldTimerExpired, unexpectedMessage } from './notifications.js';
 import type {
   ConnectionEvent,
   Direction,
@@ -52,6 +52,7 @@ export interface Stay {
   readonly to: 'same';
   readonly keepalive?: 'send';
   readonly hold?: 'restart';
+  readonly sendHold?: 'restart';
   readonly deliver?: Extract<FsmAction, { type: 'DeliverUpdate' | 'DeliverRefresh' }>;
 }
 
@@ -186,6 +187,9 @@ function established(event: ConnectionEvent): Transition | Stay | undefined {
     case 'RouteRefreshMsg':
       // RFC 2918 §4.
       return { to: 'same', deliver: { type: 'DeliverRefresh', refresh: event.refresh } };
+    case 'SendProgress':
+      // RFC 9687 §3.2.
+      return { to: 'same', sendHold: 'restart' };
     case 'BGPOpen':
       return unexpected('Established', 'OPEN');
     default:
@@ -210,8 +214,11 @@ function open(event: ConnectionEvent): Transition | Stay | undefined {
       // Event 18, in OpenConfirm and Established.
       return lost('Idle', event.reason, true);
     case 'TimerExpires':
-      // Events 11 and 10: only these two timers run in these states.
+      // Events 11 and 10, and 29 of RFC 9687: only these timers run in these states.
       if (event.timer === 'keepalive') return { to: 'same', keepalive: 'send' };
+      if (event.timer === 'sendHold') {
+        return failed('the peer does not read: the send hold timer expired', sendHoldTimerExpired());
+      }
       return failed('the hold timer expired', holdTimerExpired());
     default:
       // Events 16 and 17 of a second connection: peer-fsm.ts.

@@ -2,7 +2,7 @@
  * The words of the finite state machine: events in, actions out, both plain values.
  *
  * Owns: the contract between the pure FSM and whoever has sockets and clocks. Must not know: sockets, clocks, tables.
- * Source: RFC 4271 section 8 (events and states by their RFC names), RFC 6608, RFC 4724, RFC 8538.
+ * Source: RFC 4271 section 8 (events and states by their RFC names), RFC 6608, RFC 4724, RFC 8538, RFC 9687.
  */
 import type { Family, Ipv4 } from '../net/index.js';
 import type {
@@ -21,10 +21,10 @@ export type FsmState = 'Idle' | 'Connect' | 'Active' | 'OpenSent' | 'OpenConfirm
 /** A peer has at most one connection of each direction (RFC 4271 section 6.8). */
 export type Direction = 'outgoing' | 'incoming';
 
-/** The timers of RFC 4271 section 8; seconds throughout. `delayedDial` is ours: see `FsmConfig.dial`. */
-export type FsmTimer = 'connectRetry' | 'hold' | 'keepalive' | 'idleHold' | 'delayedDial';
+/** The timers of RFC 4271 section 8 and RFC 9687; seconds throughout. `delayedDial` is ours: see `FsmConfig.dial`. */
+export type FsmTimer = 'connectRetry' | 'hold' | 'keepalive' | 'sendHold' | 'idleHold' | 'delayedDial';
 
-/** What one peer's FSM must know; nothing in it changes while the FSM lives. */
+/** What one peer's FSM must know; each value is read anew where it is used, so the executor may change some. */
 export interface FsmConfig {
   readonly localAs: number;
   readonly bgpIdentifier: Ipv4;
@@ -32,6 +32,8 @@ export interface FsmConfig {
   readonly peerAs: number;
   /** Proposed hold time, 0 or 3 to 65535. */
   readonly holdTimeSeconds: number;
+  /** SendHoldTime (RFC 9687); absent: 8 minutes or twice the hold time, whichever is longer. */
+  readonly sendHoldTimeSeconds?: number | undefined;
   /** ConnectRetryTime; the executor jitters it. */
   readonly connectRetrySeconds: number;
   /** First and longest idle hold after a failure; doubles in between. */
@@ -63,6 +65,8 @@ export interface NegotiatedSession {
   readonly routeRefresh: boolean;
   readonly enhancedRouteRefresh: boolean;
   readonly maxMessageLength: number;
+  /** Families whose prefixes may have a next hop of the other family, both sides agreeing (RFC 8950). */
+  readonly extendedNextHop: readonly Family[];
   /** The peer's capability as received, where it sent one. */
   readonly gracefulRestart?: GracefulRestartCapability;
   /** All of the peer's capabilities, for display. */
@@ -81,7 +85,9 @@ export type ConnectionEvent =
   | { readonly type: 'NotifMsg'; readonly notification: NotificationMessage }
   /** BGPHeaderErr, BGPOpenMsgErr and UpdateMsgErr: the codec says what to send. */
   | { readonly type: 'MessageErr'; readonly notification: NotificationMessage; readonly reason: string }
-  | { readonly type: 'TimerExpires'; readonly timer: FsmTimer };
+  | { readonly type: 'TimerExpires'; readonly timer: FsmTimer }
+  /** Something that was sent has left this process since the last such event (RFC 9687 section 3.2). */
+  | { readonly type: 'SendProgress' };
 
 /** What happens to the peer as a whole. */
 export type AdminEvent =
@@ -92,8 +98,15 @@ export type AdminEvent =
    * absent: close the connection without a word (graceful restart, RFC 4724 section 4).
    */
   | { readonly type: 'ManualStop'; readonly notification?: NotificationMessage; readonly reason: string }
-  /** Ends the session and starts anew after the idle hold: an internal limit, a change of configuration. */
-  | { readonly type: 'AutomaticStop'; readonly notification: NotificationMessage; readonly reason: string };
+  /**
+   * Ends the session and starts anew after the idle hold, or after `holdSeconds`: an internal limit, a fault of ours.
+   */
+  | {
+      readonly type: 'AutomaticStop';
+      readonly notification: NotificationMessage;
+      readonly reason: string;
+      readonly holdSeconds?: number;
+    };
 
 /** `direction` says whose connection it is; admin events have none. */
 export type FsmEvent = AdminEvent | (ConnectionEvent & { readonly direction: Direction });

@@ -31,6 +31,8 @@ export class AdjRibIn {
   readonly #routes = new Map<Prefix, Entry>();
   readonly #entries = new Map<string, Entry>();
   #staleCount = 0;
+  /** While a refresh is under way: what has not come again. */
+  #unconfirmed: Set<Prefix> | undefined;
 
   constructor(family: Family, whyUnusable: (path: PeerPath) => string | undefined) {
     this.family = family;
@@ -61,7 +63,10 @@ export class AdjRibIn {
   announce(prefixes: readonly Prefix[], path: PeerPath): void {
     if (prefixes.length === 0) return;
     const entry = this.#intern(path);
-    for (const prefix of prefixes) this.#set(prefix, entry);
+    for (const prefix of prefixes) {
+      this.#set(prefix, entry);
+      this.#unconfirmed?.delete(prefix);
+    }
   }
 
   withdraw(prefixes: Iterable<Prefix>): void {
@@ -73,6 +78,7 @@ export class AdjRibIn {
    * session that ends now (RFC 4724 §4.2).
    */
   markStale(): void {
+    this.#unconfirmed = undefined;
     this.withdraw(this.stale());
     const marked = new Map<Entry, Entry>();
     for (const [prefix, entry] of this.#routes) {
@@ -89,6 +95,34 @@ export class AdjRibIn {
   stale(): readonly Prefix[] {
     if (this.#staleCount === 0) return [];
     return [...this.#routes].filter(([, entry]) => entry.path.stale).map(([prefix]) => prefix);
+  }
+
+  /** The peer counts differently from now on: its paths are judged and marked anew. */
+  setPeer(peer: RibPeer): void {
+    const moved = new Map<Entry, Entry>();
+    this.#entries.clear();
+    for (const [prefix, entry] of this.#routes) {
+      let next = moved.get(entry);
+      if (next === undefined) {
+        next = this.#intern({ ...entry.path, peer });
+        moved.set(entry, next);
+      }
+      next.references += 1;
+      this.#routes.set(prefix, next);
+    }
+  }
+
+  /** Begin-of-RR (RFC 7313 §4): all that is not announced until the end is gone. A second one begins anew. */
+  beginRefresh(): void {
+    this.#unconfirmed = new Set(this.#routes.keys());
+  }
+
+  /** End-of-RR. @returns what is gone; nothing without a begin. */
+  endRefresh(): readonly Prefix[] {
+    const gone = [...(this.#unconfirmed ?? [])];
+    this.#unconfirmed = undefined;
+    this.withdraw(gone);
+    return gone;
   }
 
   /** Forgets what an earlier policy made of the paths. */
@@ -124,6 +158,7 @@ export class AdjRibIn {
     const previous = this.#routes.get(prefix);
     if (previous === undefined) return;
     this.#routes.delete(prefix);
+    this.#unconfirmed?.delete(prefix);
     this.#release(previous);
   }
 

@@ -21,6 +21,7 @@ import {
   endOfRibMessage,
   type NextHop,
   type PathAttributes,
+  type RouteRefreshMessage,
   type UpdateMessage,
 } from '../wire/index.js';
 import { exportPath, whyForbidden } from './export.js';
@@ -66,25 +67,29 @@ const TOLD_BEFORE: Route = {
   key: '',
   references: 0,
 };
-const END_OF_RIB = 'End-of-RIB';
+/** Messages without routes that have their place among those with routes. */
+type Marker = 'End-of-RIB' | 'BoRR' | 'EoRR';
+/** Subtypes of ROUTE-REFRESH (RFC 7313 §3.2). */
+const REFRESH_SUBTYPE = { BoRR: 1, EoRR: 2 } as const;
 
 export class AdjRibOut {
   readonly family: Family;
-  readonly #peer: RibPeer;
+  #peer: RibPeer;
   readonly #locRib: LocRib;
   readonly #clusterId: Ipv4;
   #policy: RoutePolicy;
   readonly #sent = new Map<Prefix, Route>();
   readonly #announcing = new Map<Prefix, Route>();
   readonly #withdrawals = new FifoSet<Prefix>();
-  /** Routes with waiting prefixes, first come, first served, and the End-of-RIB in its place among them. */
-  readonly #queue = new FifoSet<Route | typeof END_OF_RIB>();
+  /** Routes with waiting prefixes, first come, first served, and the markers in their places among them. */
+  readonly #queue = new FifoSet<Route | Marker>();
   readonly #routes = new Map<string, Route>();
-  readonly #memos = new WeakMap<Path, Memo>();
+  #memos = new WeakMap<Path, Memo>();
   readonly #oversized = new Set<Prefix>();
   #walk: Walk | undefined;
   #refreshAfterWalk = false;
-  #endOfRibOwed = true;
+  /** What follows the last route of the walk. */
+  readonly #owed = new Set<Marker>(['End-of-RIB']);
   #endOfRibSent = false;
 
   constructor(peer: RibPeer, locRib: LocRib, policy: RoutePolicy, clusterId: Ipv4) {
@@ -129,34 +134,45 @@ export class AdjRibOut {
       return;
     }
     this.#withdrawals.delete(prefix);
-    if (wanted !== told) this.#enqueue(prefix, wanted);
+    if (wanted === told) return;
+    this.#enqueue(prefix, wanted);
+    // What is to be told again must be told before the end of the refresh, or the peer drops it for a moment.
+    if (told === TOLD_BEFORE && this.#queue.delete('EoRR')) {
+      this.#owed.add('EoRR');
+      this.#walk ??= { prefixes: [], position: 0, again: false };
+    }
   }
 
   /** What waits was allowed by the old policy: it is judged anew with all the rest. Only differences are sent. */
   setPolicy(policy: RoutePolicy): void {
     this.#policy = policy;
     for (const [prefix, route] of this.#announcing) this.#unqueue(prefix, route);
-    // The peer drops what it has not heard of by the End-of-RIB: it goes behind what was just taken out.
-    if (this.#queue.delete(END_OF_RIB)) this.#endOfRibOwed = true;
+    // The peer drops what it has not heard of by the end: that goes behind what was just taken out.
+    for (const marker of ['End-of-RIB', 'EoRR'] as const) {
+      if (this.#queue.delete(marker)) this.#owed.add(marker);
+    }
     this.#startWalk(this.#walk?.again ?? false);
+  }
+
+  /** The peer counts differently from now on: all is judged anew, as with another policy. */
+  setPeer(peer: RibPeer): void {
+    this.#peer = peer;
+    this.#memos = new WeakMap();
+    this.setPolicy(this.#policy);
   }
 
   /** RFC 2918: tell everything again. Requests that come while one is being answered are answered once, after it. */
   refresh(): void {
-    if (this.#walk === undefined) this.#startWalk(true);
+    if (this.#walk === undefined) this.#startRefresh();
     else this.#refreshAfterWalk = true;
   }
 
   /** The next message for the peer, withdrawals first; undefined where it knows everything. */
-  next(context: CodecContext): UpdateMessage | undefined {
+  next(context: CodecContext): UpdateMessage | RouteRefreshMessage | undefined {
     for (;;) {
       if (this.#withdrawals.size > 0) return this.#nextWithdrawal(context);
       const first = this.#queue.first();
-      if (first === END_OF_RIB) {
-        this.#queue.delete(first);
-        this.#endOfRibSent = true;
-        return endOfRibMessage(this.family);
-      }
+      if (typeof first === 'string') return this.#nextMarker(first);
       const update = first && this.#nextAnnouncement(first, context);
       if (update !== undefined) return update;
       if (first === undefined && !this.#continueWalk()) return undefined;
@@ -186,7 +202,7 @@ export class AdjRibOut {
     if (memo.forbidden !== undefined) return { refusal: memo.forbidden };
     const verdict = this.#policy.exportRoute(this.#peer, prefix, best);
     if (!verdict.accept) return { refusal: verdict.reason };
-    const { path = best, nextHop: mode = 'auto' } = verdict;
+    const { path = best, nextHop: mode = this.#peer.nextHop ?? 'auto' } = verdict;
     if (memo.result !== undefined && memo.policyPath === path && memo.mode === mode) return memo.result;
     memo.policyPath = path;
     memo.mode = mode;
@@ -250,6 +266,15 @@ export class AdjRibOut {
     return update;
   }
 
+  #nextMarker(marker: Marker): UpdateMessage | RouteRefreshMessage {
+    this.#queue.delete(marker);
+    if (marker !== 'End-of-RIB') {
+      return { type: 'ROUTE-REFRESH', family: this.family, subtype: REFRESH_SUBTYPE[marker] };
+    }
+    this.#endOfRibSent = true;
+    return endOfRibMessage(this.family);
+  }
+
   #nextAnnouncement(route: Route, context: CodecContext): UpdateMessage | undefined {
     const { waiting } = route;
     const next = waiting?.first();
@@ -285,6 +310,15 @@ export class AdjRibOut {
     this.#release(told);
   }
 
+  /** RFC 7313 §4: Begin-of-RR waits behind what is queued, End-of-RIB included, and the walk waits for it. */
+  #startRefresh(): void {
+    if (this.#peer.enhancedRouteRefresh) {
+      this.#queue.add('BoRR');
+      this.#owed.add('EoRR');
+    }
+    this.#startWalk(true);
+  }
+
   #startWalk(again: boolean): void {
     this.#walk = { prefixes: [...this.#locRib.prefixes()], position: 0, again };
   }
@@ -309,9 +343,9 @@ export class AdjRibOut {
 
   #endWalk(): void {
     this.#walk = undefined;
-    if (this.#endOfRibOwed) this.#queue.add(END_OF_RIB);
-    this.#endOfRibOwed = false;
-    if (this.#refreshAfterWalk) this.#startWalk(true);
+    for (const marker of this.#owed) this.#queue.add(marker);
+    this.#owed.clear();
+    if (this.#refreshAfterWalk) this.#startRefresh();
     this.#refreshAfterWalk = false;
   }
 }

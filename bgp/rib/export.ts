@@ -2,8 +2,8 @@
  * What the protocol makes of a route on its way to one peer: whether it may go there at all, and how its attributes
  * and next hop look there.
  *
- * Owns: the rules of RFC 4271 sections 5 and 9.2, RFC 1997, RFC 4360 section 6 and RFC 4456. Must not know: tables,
- * policies, what the peer was told before.
+ * Owns: the rules of RFC 4271 sections 5 and 9.2, RFC 1997, RFC 4360 section 6, RFC 4456, RFC 8950
+ * and RFC 9234 section 5. Must not know: tables, policies, what the peer was told before.
  */
 import {
   addressFamily,
@@ -14,7 +14,13 @@ import {
   isLinkLocal,
   prefixContainsAddress,
 } from '../net/index.js';
-import { type AsPathSegment, COMMUNITY, type NextHop, type PathAttributes } from '../wire/index.js';
+import {
+  type AsPathSegment,
+  type BgpRole,
+  COMMUNITY,
+  type NextHop,
+  type PathAttributes,
+} from '../wire/index.js';
 import { DEFAULT_LOCAL_PREF } from './path.js';
 import type { NextHopMode, Path, RibPeer } from './types.js';
 
@@ -22,6 +28,11 @@ import type { NextHopMode, Path, RibPeer } from './types.js';
 const MAX_SEGMENT_ASNS = 255;
 /** RFC 4360 §2: set in the type of an extended community that must not leave the AS. */
 const NON_TRANSITIVE = 0x40n << 56n;
+
+/** What we are to a provider, a peer or a route server: OTC keeps a route from going there (RFC 9234 §5). */
+const UPWARDS: ReadonlySet<BgpRole> = new Set(['customer', 'peer', 'rs-client']);
+/** What we are to a customer, a peer or a client of our route server: OTC is set on the way there (RFC 9234 §5). */
+const DOWNWARDS: ReadonlySet<BgpRole> = new Set(['provider', 'peer', 'rs']);
 
 /** What a peer is told, or why it is not told. */
 export type Exported =
@@ -31,6 +42,10 @@ export type Exported =
 /** @returns why the protocol forbids telling `peer` of `best`; undefined where the policy decides. */
 export function whyForbidden(peer: RibPeer, best: Path): string | undefined {
   const source = best.peer;
+  const { otc } = best.attributes;
+  if (otc !== undefined && peer.type === 'ebgp' && peer.role !== undefined && UPWARDS.has(peer.role)) {
+    return `it carries OTC ${otc}, and we are this peer's ${peer.role}: it goes to customers only`;
+  }
   // RFC 1997: a route *received* with the community; on our own routes it is for the receiver.
   if (source === undefined) return undefined;
   if (source.id === peer.id) return 'it was learned from this peer';
@@ -79,21 +94,23 @@ function nextHopFor(
 ): IpAddress | { readonly refusal: string } {
   const received = path.nextHop.address;
   const reflected = peer.type === 'ibgp' && best.peer?.type === 'ibgp';
-  if (mode !== 'self' && canBePassedOn(received, family)) {
+  if (mode !== 'self' && canBePassedOn(received, family, peer)) {
     const wanted = mode === 'keep' || reflected || isThirdParty(peer, received);
     // RFC 4271 §5.1.3: never the peer's own address. It needs no reflection of a route that leads to itself.
     if (wanted && received !== peer.address) return received;
     if (wanted && reflected) return { refusal: 'its next hop is this peer itself' };
   }
-  const own = [peer.localAddress, peer.localAddress6].find(
-    (address) => address !== undefined && addressFamily(address) === family,
-  );
+  const addresses = [peer.localAddress, peer.localAddress6].filter((address) => address !== undefined);
+  const own =
+    addresses.find((address) => addressFamily(address) === family) ??
+    addresses.find((address) => canBePassedOn(address, family, peer));
   return own ?? { refusal: `there is no ${family} address of ours to give as the next hop` };
 }
 
 /** An own route has no next hop, a link-local one means nothing beyond its link, another family's needs RFC 8950. */
-function canBePassedOn(nextHop: IpAddress, family: Family): boolean {
-  return isHostAddress(nextHop) && !isLinkLocal(nextHop) && addressFamily(nextHop) === family;
+function canBePassedOn(nextHop: IpAddress, family: Family, peer: RibPeer): boolean {
+  if (!isHostAddress(nextHop) || isLinkLocal(nextHop)) return false;
+  return addressFamily(nextHop) === family || peer.extendedNextHop?.includes(family) === true;
 }
 
 /** RFC 4271 §5.1.3: the next hop is a neighbour of both of us, so the peer may send there directly. */
@@ -117,12 +134,14 @@ function towardsOutside(peer: RibPeer, best: Path, path: Path): PathAttributes {
   } = path.attributes;
   // RFC 4271 §5.1.4: the MED of another AS ends here; one of our own, or of the policy, goes out.
   const ownMed = best.peer === undefined || med !== best.attributes.med;
+  const marks = peer.role !== undefined && DOWNWARDS.has(peer.role);
   const transitive = extendedCommunities?.filter((community) => (community & NON_TRANSITIVE) === 0n) ?? [];
   return {
     ...rest,
     asPath: prepend(withoutConfederation(path.attributes.asPath), peer.localAs),
     ...(ownMed && med !== undefined ? { med } : {}),
     ...(transitive.length > 0 ? { extendedCommunities: transitive } : {}),
+    ...(marks && rest.otc === undefined ? { otc: peer.localAs } : {}),
   };
 }
 

@@ -46,9 +46,11 @@ export function routerId(path: Path): Ipv4 | undefined {
   return path.attributes.originatorId ?? path.peer?.identifier;
 }
 
-/** True where `asn` is anywhere in the path, confederation segments included. */
-export function asPathContains(segments: readonly AsPathSegment[], asn: number): boolean {
-  return segments.some((segment) => segment.asns.includes(asn));
+/** How often `asn` is in the path, confederation segments included. */
+export function timesInAsPath(segments: readonly AsPathSegment[], asn: number): number {
+  let times = 0;
+  for (const { asns } of segments) for (const each of asns) if (each === asn) times += 1;
+  return times;
 }
 
 /**

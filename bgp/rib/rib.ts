@@ -4,20 +4,14 @@
  * Owns: carrying a change from one table to the next. Must not know: sockets, clocks, kernels; when a peer is up and
  * when there is room to send is the caller's. Source: RFC 4271 section 9, RFC 4724 section 4.2, RFC 2918.
  */
-import {
-  type Family,
-  type IpAddress,
-  type Ipv4,
-  ipv4,
-  ipv6,
-  type Prefix,
-  prefixFamily,
-} from '../net/index.js';
-import type { CodecContext, PathAttributes, UpdateMessage } from '../wire/index.js';
+import { type Family, type IpAddress, type Ipv4, type Prefix, prefixFamily } from '../net/index.js';
+import type { CodecContext, RouteRefreshMessage, UpdateMessage } from '../wire/index.js';
 import { AdjRibIn, type PeerPath, type Received } from './adj-rib-in.js';
 import { AdjRibOut } from './adj-rib-out.js';
 import type { IgpCost } from './decision.js';
+import { importedPath } from './import-rules.js';
 import { LocRib } from './loc-rib.js';
+import { localPath } from './local-path.js';
 import { pathKey } from './path.js';
 import type {
   AdvertisedRoute,
@@ -36,8 +30,9 @@ import { type OwnIdentity, whyUnusable } from './usable.js';
 
 export interface RibOptions {
   readonly localAs: number;
-  /** Also our cluster id where we reflect (RFC 4456 §7). */
   readonly bgpIdentifier: Ipv4;
+  /** Where we reflect (RFC 4456 §7); absent: the BGP identifier. */
+  readonly clusterId?: Ipv4;
   readonly policy: RoutePolicy;
   /** Addresses of this node beside those of its sessions: never a usable next hop (RFC 4271 §6.3). */
   readonly ownAddresses?: Iterable<IpAddress>;
@@ -48,12 +43,10 @@ export interface RibOptions {
 /** The tables of one peer; without `session`, only stale routes are left. */
 interface PeerTables {
   readonly received: Readonly<Record<Family, AdjRibIn>>;
-  session?: { readonly peer: RibPeer; readonly out: ReadonlyMap<Family, AdjRibOut> };
+  session?: { peer: RibPeer; readonly out: ReadonlyMap<Family, AdjRibOut> };
 }
 
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
-/** Own routes have no next hop: each peer is given our address on its session. */
-const NO_NEXT_HOP: Readonly<Record<Family, IpAddress>> = { ipv4: ipv4(0), ipv6: ipv6(0n) };
 
 export class Rib {
   readonly #own: OwnIdentity;
@@ -64,7 +57,8 @@ export class Rib {
 
   constructor(options: RibOptions) {
     const { localAs, bgpIdentifier, policy, ownAddresses = [], igpCost = () => 0 } = options;
-    this.#own = { localAs, bgpIdentifier, ownAddresses: new Set(ownAddresses) };
+    const { clusterId = bgpIdentifier } = options;
+    this.#own = { localAs, bgpIdentifier, clusterId, ownAddresses: new Set(ownAddresses) };
     this.#policy = policy;
     this.#locRibs = { ipv4: new LocRib('ipv4', igpCost), ipv6: new LocRib('ipv6', igpCost) };
   }
@@ -79,12 +73,24 @@ export class Rib {
     this.#peers.set(peer.id, tables);
     const out = peer.families.map(
       (family) =>
-        [family, new AdjRibOut(peer, this.#locRibs[family], this.#policy, this.#own.bgpIdentifier)] as const,
+        [family, new AdjRibOut(peer, this.#locRibs[family], this.#policy, this.#own.clusterId)] as const,
     );
     tables.session = { peer, out: new Map(out) };
     return FAMILIES.filter((family) => !peer.families.includes(family)).flatMap((family) =>
       this.sweepStale(peer.id, family),
     );
+  }
+
+  /** The peer counts differently from now on, its session goes on: in the decision and in what it is told. */
+  updatePeer(peer: RibPeer): readonly BestPathChange[] {
+    const tables = this.#established(peer.id);
+    tables.session.peer = peer;
+    for (const out of tables.session.out.values()) out.setPeer(peer);
+    return FAMILIES.flatMap((family) => {
+      const received = tables.received[family];
+      received.setPeer(peer);
+      return this.#reconsider(peer.id, received, received.prefixes());
+    });
   }
 
   /**
@@ -175,16 +181,34 @@ export class Rib {
     this.#established(id).session.out.get(family)?.refresh();
   }
 
-  /** True while `nextUpdate` may have something for the peer. */
+  /** Begin-of-RR (RFC 7313 §4). Before the End-of-RIB of a restarted peer there is nothing to refresh: ignored. */
+  beginRefreshIn(id: PeerId, family: Family): void {
+    const received = this.#established(id).received[family];
+    if (received.staleCount === 0) received.beginRefresh();
+  }
+
+  /** End-of-RR: what the peer has not announced since the begin is gone. Without a begin it is ignored. */
+  endRefreshIn(id: PeerId, family: Family): readonly BestPathChange[] {
+    const received = this.#established(id).received[family];
+    return this.#reconsider(id, received, received.endRefresh());
+  }
+
+  /** Prefixes of one family that the peer has announced in this session. */
+  receivedCount(id: PeerId, family: Family): number {
+    const received = this.#peers.get(id)?.received[family];
+    return received === undefined ? 0 : received.size - received.staleCount;
+  }
+
+  /** True while `nextMessage` may have something for the peer. */
   hasPending(id: PeerId): boolean {
     return [...(this.#peers.get(id)?.session?.out.values() ?? [])].some((out) => out.hasPending);
   }
 
   /** The next message for the peer, at most `context.maxMessageLength` long; undefined where it knows everything. */
-  nextUpdate(id: PeerId, context: CodecContext): UpdateMessage | undefined {
+  nextMessage(id: PeerId, context: CodecContext): UpdateMessage | RouteRefreshMessage | undefined {
     for (const out of this.#peers.get(id)?.session?.out.values() ?? []) {
-      const update = out.next(context);
-      if (update !== undefined) return update;
+      const message = out.next(context);
+      if (message !== undefined) return message;
     }
     return undefined;
   }
@@ -271,8 +295,9 @@ export class Rib {
   }
 
   #newPeer(): PeerTables {
-    const check = (path: PeerPath) => whyUnusable(path, this.#own);
-    return { received: { ipv4: new AdjRibIn('ipv4', check), ipv6: new AdjRibIn('ipv6', check) } };
+    const table = (family: Family) =>
+      new AdjRibIn(family, (path: PeerPath) => whyUnusable(path, family, this.#own));
+    return { received: { ipv4: table('ipv4'), ipv6: table('ipv6') } };
   }
 
   #established(id: PeerId): Required<PeerTables> {
@@ -300,7 +325,8 @@ export class Rib {
     if (unusable !== undefined) return { refusal: unusable };
     const verdict = this.#policy.importRoute(path.peer, prefix, path);
     if (!verdict.accept) return { refusal: verdict.reason };
-    return verdict.path === undefined ? path : sharedPath(verdict.path, changed);
+    const imported = importedPath(verdict.path ?? path, path.peer);
+    return imported === path ? path : sharedPath(imported, changed);
   }
 
   /** Puts a candidate into the Loc-RIB, and tells the peers where the best route is another one. */
@@ -316,17 +342,6 @@ export class Rib {
     changes.push(change);
     for (const { session } of this.#peers.values()) session?.out.get(family)?.update(prefix, change.best);
   }
-}
-
-function localPath({ prefix, localPref, communities = [], largeCommunities = [] }: LocalRoute): Path {
-  const attributes: PathAttributes = {
-    origin: 'IGP',
-    asPath: [],
-    ...(localPref === undefined ? {} : { localPref }),
-    ...(communities.length === 0 ? {} : { communities }),
-    ...(largeCommunities.length === 0 ? {} : { largeCommunities }),
-  };
-  return { attributes, nextHop: { address: NO_NEXT_HOP[prefixFamily(prefix)] } };
 }
 
 /** The path of equal content that is in `shared` already, or this one. */

@@ -5,7 +5,7 @@
  * Source: RFC 4271 sections 3.2 and 9.
  */
 import type { Family, IpAddress, Ipv4, Prefix } from '../net/index.js';
-import type { LargeCommunity, NextHop, PathAttributes } from '../wire/index.js';
+import type { BgpRole, LargeCommunity, NextHop, PathAttributes } from '../wire/index.js';
 
 /** The name of a peer inside the speaker: stable over its sessions. */
 export type PeerId = string;
@@ -29,6 +29,16 @@ export interface RibPeer {
   readonly families: readonly Family[];
   /** RFC 4456: this peer is our reflection client. */
   readonly routeReflectorClient?: boolean;
+  /** How often our own AS may stand in its AS_PATHs; absent: never. */
+  readonly allowedOwnAs?: number;
+  /** The next hop of what it is told, where the policy says none; absent: `auto`. */
+  readonly nextHop?: NextHopMode;
+  /** What we are to it (RFC 9234 section 4); over eBGP only. */
+  readonly role?: BgpRole;
+  /** Families whose prefixes may have a next hop of the other family on this session (RFC 8950). */
+  readonly extendedNextHop?: readonly Family[];
+  /** Both sides mark the begin and the end of a refresh (RFC 7313). */
+  readonly enhancedRouteRefresh?: boolean;
 }
 
 /**
@@ -57,7 +67,7 @@ export interface BestPathChange {
 /**
  * What a policy says to one route. `path` has other attributes or another next hop than the path asked about, but the
  * same `peer`; the tables keep it, so a policy that changes many routes alike does well to return the same object.
- * `nextHop` is for export only and absent means `auto`: self towards eBGP (or a third party on the shared subnet,
+ * `nextHop` is for export only and absent means that of the peer, else `auto`: self towards eBGP (or a third party on the shared subnet,
  * RFC 4271 section 5.1.3) and for what came from outside over eBGP; unchanged where a route is reflected.
  */
 export type PolicyVerdict =

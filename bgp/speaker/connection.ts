@@ -8,9 +8,12 @@ import type { IpAddress, Prefix } from '../net/index.js';
 import {
   type CodecContext,
   decodeMessage,
+  EXTENDED_MAX_MESSAGE_LENGTH,
   encodeMessage,
   Framer,
+  findCapability,
   type Message,
+  type OpenMessage,
   type WireFault,
 } from '../wire/index.js';
 import type { ByteStream } from './transport.js';
@@ -58,6 +61,11 @@ export class Connection {
   #context: CodecContext;
   #closed = false;
   #writable = true;
+  /** RFC 8654 §4: each side that has announced that it reads longer messages. */
+  readonly #readsExtended = { us: false, peer: false };
+  #bytesWritten = 0;
+  /** Of these, what had left this process when `takeProgress` last looked. */
+  #bytesLeft = 0;
 
   /** `context`: what holds before the OPENs are exchanged; `negotiated` replaces it. */
   constructor(
@@ -112,11 +120,28 @@ export class Connection {
   send(...messages: readonly Message[]): void {
     if (this.#closed || messages.length === 0) return;
     const frames = messages.map((message) => encodeMessage(message, this.#context));
-    for (const message of messages) this.#countOut(message);
+    for (const message of messages) {
+      this.#countOut(message);
+      if (message.type === 'OPEN') this.#noteOpen('us', message);
+    }
     const [first] = frames;
     const bytes = frames.length === 1 && first !== undefined ? first : Buffer.concat(frames);
     this.#counters.bytesOut += bytes.length;
+    this.#bytesWritten += bytes.length;
     this.#writable = this.#stream.write(bytes);
+  }
+
+  /** True where something that was sent has left this process since the last call (RFC 9687 §3.2). */
+  takeProgress(): boolean {
+    const left = this.#bytesWritten - this.#stream.pendingBytes;
+    const progress = left > this.#bytesLeft;
+    this.#bytesLeft = left;
+    return progress;
+  }
+
+  /** Signs and checks with another key from now on. @throws TcpOptionError */
+  changePassword(password: string): void {
+    if (!this.#closed) this.#stream.changePassword(password);
   }
 
   /** Sends what is waiting, then ends the stream. Nothing is read any more. */
@@ -146,12 +171,23 @@ export class Connection {
         this.#handlers.onFault(message, frame);
         return;
       }
+      if (message.type === 'OPEN') this.#noteOpen('peer', message);
       if (message.type === 'UPDATE') this.#counters.updatesIn += 1;
       if (message.type === 'NOTIFICATION') this.#counters.notificationsIn += 1;
       this.#handlers.onMessage(message, frame);
       // A handler may have closed the connection: what follows in the chunk was never received.
       if (this.#closed) return;
     }
+  }
+
+  /**
+   * RFC 8654 §4: both have announced it. At once and not when the session is up, because the first long message may
+   * come in one chunk with the KEEPALIVE that brings it up.
+   */
+  #noteOpen(side: 'us' | 'peer', { capabilities }: OpenMessage): void {
+    this.#readsExtended[side] = findCapability(capabilities, 'extendedMessage') !== undefined;
+    if (!this.#readsExtended.us || !this.#readsExtended.peer) return;
+    this.negotiated({ ...this.#context, maxMessageLength: EXTENDED_MAX_MESSAGE_LENGTH });
   }
 
   #countOut(message: Message): void {

@@ -62,6 +62,12 @@ export class StaleRoutes {
     return this.#rib.sweepStale(this.#peer, family);
   }
 
+  /** Takes over from an earlier configuration of the same peer: its routes stay until then. */
+  inherit(untilMs: number): void {
+    this.forget();
+    this.#keepFor(Math.max(untilMs - this.#clock.now(), 0) / 1000);
+  }
+
   /** No timer any more; the tables stay as they are. */
   forget(): void {
     this.#cancel?.();

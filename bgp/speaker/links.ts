@@ -12,11 +12,14 @@ import {
 } from '../wire/index.js';
 import type { CancelTimer } from './clock.js';
 import { Connection, type MessageCounters } from './connection.js';
+import { hopOptions } from './protection.js';
 import type { ByteStream, Transport } from './transport.js';
 import type { PeerConfig } from './types.js';
 
-/** How long one connection attempt may take. */
+/** How long one connection attempt may take at most. */
 const DIAL_TIMEOUT_MS = 10_000;
+/** Its part of ConnectRetryTime. That timer, jittered to 0.75 at least, would abandon the attempt before it can say why it fails. */
+const DIAL_SHARE = 0.7;
 
 export interface LinkHandlers {
   /** The attempt succeeded: the outgoing connection is there. */
@@ -35,9 +38,11 @@ export class Links {
   readonly #handlers: LinkHandlers;
   readonly #connections = new Map<Direction, Connection>();
   #cancelDial: CancelTimer | undefined;
+  #password: string | undefined;
 
   constructor(config: PeerConfig, transport: Transport, counters: MessageCounters, handlers: LinkHandlers) {
     this.#config = config;
+    this.#password = config.password;
     this.#transport = transport;
     this.#counters = counters;
     this.#handlers = handlers;
@@ -49,9 +54,18 @@ export class Links {
 
   dial(): void {
     this.#cancelDial?.();
-    const { address, port, source } = this.#config;
+    const { address, zone, port, source, connectRetrySeconds } = this.#config;
+    const password = this.#password;
     this.#cancelDial = this.#transport.dial(
-      { remote: address, port, timeoutMs: DIAL_TIMEOUT_MS, ...(source === undefined ? {} : { source }) },
+      {
+        remote: address,
+        port,
+        timeoutMs: Math.min(DIAL_TIMEOUT_MS, connectRetrySeconds * 1000 * DIAL_SHARE),
+        ...(zone === undefined ? {} : { zone }),
+        ...(source === undefined ? {} : { source }),
+        ...(password === undefined ? {} : { password }),
+        ...hopOptions(this.#config),
+      },
       {
         onConnected: (stream) => {
           this.#cancelDial = undefined;
@@ -64,6 +78,12 @@ export class Links {
         },
       },
     );
+  }
+
+  /** Another key, for the connections that are up (RFC 4808) and for the next. @throws TcpOptionError */
+  changePassword(password: string): void {
+    this.#password = password;
+    for (const connection of this.#connections.values()) connection.changePassword(password);
   }
 
   /** Takes a connected stream; the direction must be free. */

@@ -1,13 +1,13 @@
 /**
  * One peer: its FSM, its connections, its timers, its part of the tables.
  *
- * Owns: carrying out what the FSM decides, in order, and graceful restart as the helper (RFC 4724 section 4.2).
- * Must not know: which transitions there are (bgp/fsm) and which routes go where (bgp/rib).
+ * Owns: carrying out what the FSM decides, in order. Must not know: which transitions there are (bgp/fsm), which
+ * routes go where (bgp/rib), what a message does to the tables (inbound.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import {
   type Direction,
-  type FailedBy,
   type FsmAction,
   type FsmEvent,
   type FsmTimer,
@@ -15,62 +15,79 @@ import {
   PeerFsm,
   type SessionDown,
 } from '../fsm/index.js';
-import { type Family, formatIpAddress } from '../net/index.js';
+import { formatIpAddress } from '../net/index.js';
 import type { BestPathChange, RibPeer } from '../rib/index.js';
 import {
-  type AttributeFault,
   type Capability,
   CEASE,
-  DEFAULT_MAX_MESSAGE_LENGTH,
-  endOfRib,
   type Message,
   NOTIFICATION,
   type NotificationMessage,
   notification,
-  type UpdateMessage,
 } from '../wire/index.js';
+import { Administration } from './administration.js';
 import { ourCapabilities } from './capabilities.js';
-import { Connection, type MessageCounters, noMessages } from './connection.js';
+import { type MessageCounters, noMessages } from './connection.js';
+import { EventQueue } from './event-queue.js';
+import { Failures } from './failures.js';
+import { fsmConfigOf } from './fsm-config.js';
 import { StaleRoutes } from './graceful-restart.js';
+import { Inbound } from './inbound.js';
 import { Links } from './links.js';
+import { messageEvent } from './message-event.js';
 import type { PeerHost } from './peer-host.js';
+import { LIMIT_RESTART_SECONDS } from './prefix-limit.js';
+import { refuse } from './refuse.js';
+import { ribPeerOf } from './rib-peer.js';
+import { flushTo } from './sender.js';
 import { Timers } from './timers.js';
 import type { ByteStream } from './transport.js';
-import type { PeerConfig, PeerError, PeerStatus } from './types.js';
+import type { PeerConfig, PeerStatus } from './types.js';
 
-/** First and longest pause after a failure; a peer that is in order again is back well within half a minute. */
-const IDLE_HOLD_SECONDS = { initial: 1, max: 16 };
 /** A connection that arrives so soon after the session came up was dialled before it did. */
 const LATE_ATTEMPT_MS = 2_000;
-/** UPDATEs in one write; the next batch follows once these have left the process. */
-const UPDATES_PER_WRITE = 64;
 
 export class Peer {
-  readonly config: PeerConfig;
+  readonly administration: Administration;
+  #config: PeerConfig;
   readonly #host: PeerHost;
   readonly #log: Logger;
   readonly #fsm: PeerFsm;
   readonly #links: Links;
   readonly #timers: Timers<`${Direction}/${FsmTimer}`>;
   readonly #stale: StaleRoutes;
+  readonly #inbound: Inbound;
+  readonly #failures: Failures;
   readonly #counters: MessageCounters = noMessages();
-  readonly #queue: FsmEvent[] = [];
-  #draining = false;
+  readonly #events: EventQueue;
   /** The incoming connection that the FSM is asked about at this moment. */
   #offered: ByteStream | undefined;
   #session: (NegotiatedSession & { readonly ribPeer: RibPeer }) | undefined;
   #sinceMs: number;
-  #lastError: PeerError | undefined;
-  #lastAttemptFailure: string | undefined;
   #flaps = 0;
-  #stopping = false;
-  readonly #endOfRibFrom = new Set<Family>();
+  /** What ends the session now is our own decision, and no trouble. */
+  #ending = false;
+  /** An earlier configuration of the peer had a session in this process. */
+  #hasPast = false;
 
   constructor(config: PeerConfig, host: PeerHost, log: Logger) {
-    this.config = config;
+    this.#config = config;
     this.#host = host;
     this.#log = log.child({ peer: config.id, address: formatIpAddress(config.address), asn: config.asn });
     this.#sinceMs = host.clock.now();
+    this.#failures = new Failures(host.clock, this.#log);
+    this.administration = new Administration(
+      {
+        start: () => this.start(),
+        end: (reason, told) => this.#end(reason, told),
+        forget: () => {
+          this.#stale.forget();
+          this.forget();
+        },
+      },
+      host.clock,
+      this.#log,
+    );
     this.#timers = new Timers(host.clock);
     this.#links = new Links(config, host.transport, this.#counters, {
       onDialled: () => this.#handle({ type: 'TcpCRAcked', direction: 'outgoing' }),
@@ -83,59 +100,98 @@ export class Peer {
           notification: fault.notification,
           reason: fault.reason,
         }),
-      onDrain: () => this.flush(),
+      onDrain: () => {
+        this.#noteProgress();
+        this.flush();
+      },
     });
     this.#stale = new StaleRoutes(config.id, host.rib, host.clock, (changes) => {
       this.#log.warn('the restart time is over: routes of the earlier session are removed');
       this.#apply(changes);
       host.peerChanged();
     });
-    this.#fsm = new PeerFsm({
-      localAs: config.localAs,
-      bgpIdentifier: host.bgpIdentifier,
-      peerAs: config.asn,
-      holdTimeSeconds: config.holdTimeSeconds,
-      connectRetrySeconds: config.connectRetrySeconds,
-      idleHoldSeconds: IDLE_HOLD_SECONDS,
-      capabilities: () => this.#capabilities(),
-      dial: config.dial,
+    this.#inbound = new Inbound({
+      id: config.id,
+      rib: host.rib,
+      log: this.#log,
+      stale: this.#stale,
+      bestPathsChanged: (changes) => this.#apply(changes),
     });
+    this.#fsm = new PeerFsm(
+      fsmConfigOf(
+        () => this.#config,
+        host.bgpIdentifier,
+        () => this.#capabilities(),
+      ),
+    );
+    this.#events = new EventQueue(
+      (event) => {
+        for (const action of this.#fsm.handle(event)) this.#execute(action);
+      },
+      () => host.peerChanged(),
+    );
+  }
+
+  get config(): PeerConfig {
+    return this.#config;
   }
 
   get established(): boolean {
     return this.#session !== undefined;
   }
 
-  /**
-   * True once the peer has said, for every family of the session, that its table is complete. A peer without graceful
-   * restart never says so and is not waited for.
-   */
+  /** True where nothing more is expected of the peer at the start: its table is here, or it is down on purpose. */
   get initialTableComplete(): boolean {
-    const session = this.#session;
-    if (session === undefined) return false;
-    return (
-      session.gracefulRestart === undefined ||
-      session.families.every((family) => this.#endOfRibFrom.has(family))
-    );
+    return this.administration.shutdown !== undefined || this.#inbound.initialTableComplete;
   }
 
+  /** Nothing for a peer that is down on purpose. */
   start(): void {
-    this.#handle({ type: 'ManualStart' });
+    if (this.administration.shutdown === undefined) this.#handle({ type: 'ManualStart' });
   }
 
   /**
-   * Ends the session for good. With a notification the peer is told why and our routes are withdrawn there; without
-   * one the connection just closes and the peer keeps our routes for our restart time.
+   * Ends the session for good. With a notification the peer is told why and our routes are withdrawn there, unless it
+   * is graceful (RFC 8538); without one the connection just closes and the peer keeps our routes for our restart time.
+   * @returns until when the peer's routes may be kept; undefined where they may not.
    */
-  stop(reason: string, told?: NotificationMessage): void {
-    this.#stopping = true;
-    this.#handle({ type: 'ManualStop', reason, ...(told === undefined ? {} : { notification: told }) });
+  stop(reason: string, told?: NotificationMessage): number | undefined {
+    this.#end(reason, told);
+    const { untilMs } = this.#stale;
     this.#stale.forget();
+    return untilMs;
   }
 
   /** Forgets what the peer announced, stale routes too; for a peer that is no longer configured. */
   forget(): void {
-    this.#apply(this.#host.rib.peerDown(this.config.id, { keepStale: false }));
+    this.#apply(this.#host.rib.peerDown(this.#config.id, { keepStale: false }));
+  }
+
+  /** Before the start: goes on where an earlier configuration of the same peer has left off. */
+  inherit(from: Peer, keepRoutesUntilMs: number | undefined): void {
+    this.#hasPast = from.#hasPast || from.#flaps > 0;
+    if (keepRoutesUntilMs !== undefined) this.#stale.inherit(keepRoutesUntilMs);
+    this.administration.inherit(from.administration);
+  }
+
+  /** New settings that need no new session. */
+  reconfigure(config: PeerConfig): void {
+    const dialBefore = this.#config.dial;
+    this.#config = config;
+    const session = this.#session;
+    const connection = session && this.#links.get(session.direction);
+    if (session !== undefined && connection !== undefined) {
+      const ribPeer = ribPeerOf(config, session, connection);
+      this.#session = { ...session, ribPeer };
+      this.#apply(this.#host.rib.updatePeer(ribPeer));
+      this.#checkLimit();
+    } else if (this.administration.shutdown?.by === 'maxPrefixes') {
+      this.administration.enable();
+    } else if (!isDeepStrictEqual(dialBefore, config.dial)) {
+      this.#end('who dials has changed');
+      this.start();
+    }
+    this.#host.peerChanged();
   }
 
   /** A connection from the peer's address. */
@@ -149,61 +205,79 @@ export class Peer {
     this.#handle({ type: 'TcpConnectionConfirmed', direction: 'incoming' });
   }
 
+  /**
+   * The same settings with another key. The session stays up: what the other side does not accept is sent again until it
+   * has the new key too, or the hold time is over (RFC 4808).
+   * @throws TcpOptionError where the machine refuses
+   */
+  changePassword(config: PeerConfig, password: string): void {
+    this.#config = config;
+    this.#links.changePassword(password);
+  }
+
+  /** Something that the FSM never sees keeps the session from coming up, in words. */
+  obstructed(reason: string): void {
+    if (this.established) {
+      this.#log.debug({ reason }, 'a connection beside the session was not taken');
+      return;
+    }
+    this.#failures.attempt(reason, 'machine');
+    this.#host.peerChanged();
+  }
+
   /** Sends what the tables hold for this peer, as far as the connection takes it. */
   flush(): void {
     const connection = this.#session && this.#links.get(this.#session.direction);
-    while (connection?.writable === true) {
-      const updates = this.#nextUpdates(connection);
-      if (updates.length === 0) return;
-      connection.send(...updates);
-    }
+    if (connection === undefined) return;
+    flushTo(connection, this.#host.rib, this.#config.id, () => this.#noteProgress());
   }
 
   status(): PeerStatus {
     const session = this.#session;
+    const { password: _secret, ...config } = this.#config;
+    const { last } = this.#failures;
+    const { shutdown } = this.administration;
     return {
-      config: this.config,
+      config,
       state: this.#fsm.state,
       sinceMs: this.#sinceMs,
-      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+      ...(last === undefined ? {} : { lastError: last }),
       ...(session === undefined
         ? {}
         : { session: { ...session, localAddress: session.ribPeer.localAddress } }),
       ourCapabilities: this.#capabilities(),
       counters: { ...this.#counters },
       flaps: this.#flaps,
-      endOfRibFrom: [...this.#endOfRibFrom],
+      endOfRibFrom: this.#inbound.endOfRibFrom,
       ...(this.#stale.untilMs === undefined ? {} : { staleUntilMs: this.#stale.untilMs }),
+      ...(shutdown === undefined ? {} : { shutdown }),
     };
   }
 
   #capabilities(): readonly Capability[] {
-    return ourCapabilities(this.config, {
+    return ourCapabilities(this.#config, {
       restarting: this.#host.restarting(),
       // A session that was lost while this process lived: nothing was taken out of the kernel meanwhile.
-      forwarding: this.#host.preservesForwarding() || this.#flaps > 0,
+      forwarding: this.#host.preservesForwarding() || this.#hasPast || this.#flaps > 0,
     });
   }
 
-  /** Events are handled first in, first out: what an action causes waits until the actions before it are done. */
+  /** Ends the session or the attempt, and stays in Idle. */
+  #end(reason: string, told?: NotificationMessage): void {
+    this.#ending = true;
+    this.#handle({ type: 'ManualStop', reason, ...(told === undefined ? {} : { notification: told }) });
+    this.#ending = false;
+  }
+
   #handle(event: FsmEvent): void {
-    this.#queue.push(event);
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        for (const action of this.#fsm.handle(next)) this.#execute(action);
-      }
-    } finally {
-      this.#draining = false;
-    }
-    this.#host.peerChanged();
+    this.#events.push(event);
   }
 
   #execute(action: FsmAction): void {
     switch (action.type) {
       case 'Send':
         this.#links.get(action.direction)?.send(action.message);
+        this.#noteProgress();
         return;
       case 'Connect':
         this.#links.dial();
@@ -231,19 +305,17 @@ export class Peer {
         this.#sessionDown(action.down);
         return;
       case 'DeliverUpdate':
-        this.#update(action.update);
+        this.#inbound.update(action.update);
+        this.#checkLimit();
         return;
       case 'DeliverRefresh':
-        if (typeof action.refresh.family === 'string' && action.refresh.subtype === 0) {
-          this.#host.rib.refreshOut(this.config.id, action.refresh.family);
-          this.#apply([]);
-        }
+        this.#inbound.refresh(action.refresh);
         return;
       case 'StateChange':
         this.#log.debug({ from: action.from, to: action.to, reason: action.reason }, 'state changed');
         return;
       case 'AttemptFailed':
-        this.#attemptFailed(action.reason, action.by);
+        this.#failures.attempt(action.reason, action.by);
         return;
       default:
         action satisfies never;
@@ -253,35 +325,18 @@ export class Peer {
   /** A message that our own code chokes on resets this peer and no other; the message is kept for the report. */
   #received(direction: Direction, message: Message, frame: Uint8Array): void {
     try {
-      this.#handle(this.#messageEvent(direction, message));
+      this.#handle(messageEvent(direction, message));
     } catch (error) {
       this.#log.error(
         { err: error, frame: Buffer.from(frame).toString('hex') },
         'internal error while handling a message; please report it with the frame',
       );
-      this.#queue.length = 0;
+      this.#events.clear();
       this.#handle({
         type: 'AutomaticStop',
         notification: notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES),
         reason: 'internal error while handling a message',
       });
-    }
-  }
-
-  #messageEvent(direction: Direction, message: Message): FsmEvent {
-    switch (message.type) {
-      case 'OPEN':
-        return { type: 'BGPOpen', direction, open: message };
-      case 'UPDATE':
-        return { type: 'UpdateMsg', direction, update: message };
-      case 'KEEPALIVE':
-        return { type: 'KeepAliveMsg', direction };
-      case 'ROUTE-REFRESH':
-        return { type: 'RouteRefreshMsg', direction, refresh: message };
-      case 'NOTIFICATION':
-        return { type: 'NotifMsg', direction, notification: message };
-      default:
-        return message satisfies never;
     }
   }
 
@@ -304,29 +359,17 @@ export class Peer {
     if (connection === undefined) throw new Error('a session came up on a connection that is closed');
     const { as4, peerType, maxMessageLength, families } = session;
     connection.negotiated({ as4, peerType, maxMessageLength });
-    const ribPeer: RibPeer = {
-      id: this.config.id,
-      type: peerType,
-      place: this.config.place,
-      asn: session.peerAs,
-      address: this.config.address,
-      identifier: session.peerIdentifier,
-      localAddress: connection.local,
-      localAs: this.config.localAs,
-      families,
-      ...(this.config.localAddress6 === undefined ? {} : { localAddress6: this.config.localAddress6 }),
-      ...(connection.sharedSubnet === undefined ? {} : { sharedSubnet: connection.sharedSubnet }),
-    };
+    const ribPeer = ribPeerOf(this.#config, session, connection);
     this.#session = { ...session, ribPeer };
     this.#sinceMs = this.#host.clock.now();
-    this.#lastAttemptFailure = undefined;
-    this.#endOfRibFrom.clear();
+    this.#failures.sessionUp();
+    this.#inbound.setSession(session);
     this.#log.info(
       { direction: session.direction, holdTime: session.holdTimeSeconds, families },
       'session established',
     );
     const changes = this.#host.rib.peerUp(ribPeer);
-    const swept = this.#stale.sessionBack(this.config.families, session.gracefulRestart);
+    const swept = this.#stale.sessionBack(this.#config.families, session.gracefulRestart);
     this.#apply([...changes, ...swept]);
   }
 
@@ -335,68 +378,35 @@ export class Peer {
     this.#session = undefined;
     this.#sinceMs = this.#host.clock.now();
     this.#flaps += 1;
-    this.#failed(down.reason, down.by);
-    const level = this.#stopping ? 'info' : 'warn';
+    this.#failures.note(down.reason, down.by);
+    const level = this.#ending ? 'info' : 'warn';
     this.#log[level]({ reason: down.reason, by: down.by, keepsRoutesSeconds: keepSeconds }, 'session ended');
-    this.#endOfRibFrom.clear();
+    this.#inbound.setSession(undefined);
     this.#apply(this.#stale.sessionLost(keepSeconds));
   }
 
-  #update(update: UpdateMessage): void {
-    this.#logFaults(update.faults);
-    const complete = endOfRib(update);
-    if (complete === undefined) {
-      this.#apply(this.#host.rib.applyUpdate(this.config.id, update));
-      return;
+  #checkLimit(): void {
+    const exceeded = this.#inbound.exceeded(this.#config.maxPrefixes);
+    if (exceeded === undefined) return;
+    const { action, reason, notification: told } = exceeded;
+    if (action === 'warn') {
+      this.#log.warn({ fault: 'remote' }, reason);
+    } else if (action === 'restart') {
+      this.#handle({ type: 'AutomaticStop', notification: told, reason, holdSeconds: LIMIT_RESTART_SECONDS });
+    } else {
+      this.administration.stoppedByLimit(reason);
+      this.#handle({ type: 'ManualStop', notification: told, reason });
     }
-    this.#endOfRibFrom.add(complete);
-    this.#log.debug({ family: complete }, 'initial table complete');
-    this.#apply(this.#stale.endOfRib(complete, this.initialTableComplete));
-  }
-
-  /** One line per UPDATE, however many attributes of it are wrong. */
-  #logFaults([first, ...more]: readonly AttributeFault[]): void {
-    if (first === undefined) return;
-    const { code, outcome, reason } = first;
-    this.#log.warn({ fault: 'remote', attribute: code, outcome, more: more.length }, reason);
   }
 
   #apply(changes: readonly BestPathChange[]): void {
     this.#host.bestPathsChanged(changes);
   }
 
-  #nextUpdates(connection: Connection): readonly UpdateMessage[] {
-    const updates: UpdateMessage[] = [];
-    while (updates.length < UPDATES_PER_WRITE) {
-      const update = this.#host.rib.nextUpdate(this.config.id, connection.context);
-      if (update === undefined) break;
-      updates.push(update);
-    }
-    return updates;
+  /** RFC 9687 §3.2: the peer takes what we send; the send hold timer begins anew. */
+  #noteProgress(): void {
+    if (this.#session === undefined) return;
+    const { direction } = this.#session;
+    if (this.#links.get(direction)?.takeProgress()) this.#handle({ type: 'SendProgress', direction });
   }
-
-  /** The same failure again and again is one line; its end is the line "session established". */
-  #attemptFailed(reason: string, by: FailedBy): void {
-    this.#failed(reason, by);
-    if (reason === this.#lastAttemptFailure) return;
-    this.#lastAttemptFailure = reason;
-    this.#log.info({ reason }, 'no session yet');
-  }
-
-  #failed(text: string, from: FailedBy): void {
-    this.#lastError = { text, atMs: this.#host.clock.now(), from };
-  }
-}
-
-/** Tells an unwanted connection why, and closes it. */
-export function refuse(stream: ByteStream, told: NotificationMessage): void {
-  const context = { as4: true, peerType: 'ebgp', maxMessageLength: DEFAULT_MAX_MESSAGE_LENGTH } as const;
-  const connection = new Connection(stream, context, noMessages(), {
-    onMessage: () => {},
-    onFault: () => {},
-    onClose: () => {},
-    onDrain: () => {},
-  });
-  connection.send(told);
-  connection.close();
 }

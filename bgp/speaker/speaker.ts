@@ -4,26 +4,39 @@
  * Owns: the listener, which peers there are, who gets an incoming connection, and when recovery after a restart is
  * over. Must not know: kernels, stores, HTTP.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import type { IpAddress, Ipv4 } from '../net/index.js';
-import { type BestPathChange, type LocalRoute, Rib, type RoutePolicy } from '../rib/index.js';
+import { hostPrefix, type IpAddress, type Ipv4 } from '../net/index.js';
+import { type BestPathChange, type LocalRoute, type PeerId, Rib, type RoutePolicy } from '../rib/index.js';
 import { CEASE, NOTIFICATION, type NotificationMessage, notification } from '../wire/index.js';
+import type { Administration } from './administration.js';
+import { Admission } from './admission.js';
 import type { CancelTimer, Clock } from './clock.js';
+import { changedFields, isSameRouter, resettingFields } from './config-change.js';
+import { type DynamicPeerRange, DynamicPeers } from './dynamic-peers.js';
+import { KeyWatch } from './key-watch.js';
 import { Peer } from './peer.js';
 import type { PeerHost } from './peer-host.js';
+import { ListenerKeys, protectIncoming } from './protection.js';
 import { Strangers } from './strangers.js';
+import { TcpOptionError } from './tcp-options.js';
 import type { ByteStream, Listener, ListenOptions, Transport } from './transport.js';
-import type { PeerConfig, PeerStatus } from './types.js';
+import type { PeerActionResult, PeerConfig, PeerStatus } from './types.js';
 
 /** Recovery ends after this time even where a peer has not come back. */
 const RECOVERY_MS = 60_000;
+/** How often counters of the kernel are read, and dynamic peers without a session looked for. */
+const WATCH_INTERVAL_MS = 10_000;
+/** Why a session is reset whose settings have changed, and what the peer is told (RFC 4486 section 4). */
+const CHANGED = 'configuration changed';
+const CONFIGURATION_CHANGE = notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE);
 
 export interface SpeakerOptions {
   readonly localAs: number;
   readonly bgpIdentifier: Ipv4;
   /** Absent: no listener; such a speaker only dials. */
   readonly listen?: ListenOptions;
+  /** Of the cluster whose clients we reflect for (RFC 4456 section 7); absent: the BGP identifier. */
+  readonly clusterId?: Ipv4;
   readonly policy: RoutePolicy;
   readonly transport: Transport;
   readonly clock: Clock;
@@ -43,20 +56,37 @@ export class Speaker {
   readonly #options: SpeakerOptions;
   readonly #peers = new Map<string, Peer>();
   readonly #strangers: Strangers;
+  readonly #admission: Admission;
+  readonly #dynamic: DynamicPeers;
+  readonly #keys: ListenerKeys;
+  readonly #keyWatch: KeyWatch;
   readonly #host: PeerHost;
   #listener: Listener | undefined;
   #recovering: boolean;
   #cancelRecovery: CancelTimer | undefined;
   #cancelFlush: CancelTimer | undefined;
+  #cancelWatch: CancelTimer | undefined;
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
     this.#recovering = options.restarted;
     this.#strangers = new Strangers(options.clock, options.log);
+    this.#admission = new Admission(options.clock, options.log);
+    this.#keys = new ListenerKeys(options.log);
+    this.#keyWatch = new KeyWatch(options.transport);
+    this.#dynamic = new DynamicPeers(options.clock, options.log, {
+      onNewPeer: (config, stream) => {
+        const peer = this.#add(config);
+        options.log.debug({ peer: config.id, asn: config.asn }, 'dynamic peer added');
+        peer.accept(stream);
+      },
+      onRefused: (stream) => this.#strangers.meet(stream),
+    });
     this.rib = new Rib({
       localAs: options.localAs,
       bgpIdentifier: options.bgpIdentifier,
       policy: options.policy,
+      ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
     });
     this.#host = {
       bgpIdentifier: options.bgpIdentifier,
@@ -79,6 +109,7 @@ export class Speaker {
     const { listen, transport, clock } = this.#options;
     if (listen !== undefined) {
       this.#listener = await transport.listen(listen, (stream) => this.#accept(stream));
+      this.#keys.attach(this.#listener);
     }
     if (this.#recovering) this.#cancelRecovery = clock.setTimer(RECOVERY_MS, () => this.#recovered());
   }
@@ -94,32 +125,33 @@ export class Speaker {
   }
 
   /**
-   * Makes these the peers. An unchanged one is left alone; a changed one is reset with the reason in the log; one that
-   * is gone is told so and its routes are removed.
+   * Makes these the peers. An unchanged one is left alone; one whose changes no OPEN and no connection carries keeps its session;
+   * another one is reset with the reason in the log; one that is gone is told so and its routes are removed.
    */
   setPeers(configs: readonly PeerConfig[]): void {
     const wanted = new Map(configs.map((config) => [config.id, config]));
     for (const [id, peer] of [...this.#peers]) {
-      const config = wanted.get(id);
-      if (config === undefined) {
-        this.#remove(peer, 'no longer configured', notification(NOTIFICATION.CEASE, CEASE.PEER_DECONFIGURED));
-        continue;
-      }
-      const changed = changedFields(peer.config, config);
-      if (changed.length === 0) continue;
-      this.#options.log.debug({ peer: id, changed }, 'peer configuration changed: its session is reset');
-      this.#remove(
-        peer,
-        'configuration changed',
-        notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE),
-      );
+      const isTaken = configs.some((config) => isAt(config, peer.config.address, peer.config.zone));
+      if (!this.#dynamic.has(id) || isTaken) this.#change(peer, wanted.get(id));
     }
-    for (const config of configs) {
-      if (this.#peers.has(config.id)) continue;
-      const peer = new Peer(config, this.#host, this.#options.log);
-      this.#peers.set(config.id, peer);
-      peer.start();
+    for (const config of configs) if (!this.#peers.has(config.id)) this.#add(config);
+    this.#protect();
+    this.#watch();
+  }
+
+  /**
+   * Makes these the ranges of addresses that become peers when they connect, beside the peers of `setPeers`. Peers of a range that is
+   * gone or changed are removed or reset; the others are left alone.
+   */
+  setDynamicPeers(ranges: readonly DynamicPeerRange[]): void {
+    const now = this.#dynamic.setRanges(ranges);
+    for (const [id, config] of now) {
+      const peer = this.#peers.get(id);
+      // One that was reset has no connection any more; it is a new peer when it comes again.
+      if (peer !== undefined) this.#change(peer, config);
     }
+    this.#protect();
+    this.#watch();
   }
 
   /** This node's own routes: announced to every peer that the policy allows. */
@@ -130,6 +162,30 @@ export class Speaker {
   /** Re-runs import and export; sessions stay up and only differences are sent. */
   setPolicy(policy: RoutePolicy): void {
     this.#bestPathsChanged(this.rib.setPolicy(policy));
+  }
+
+  /**
+   * Ends a peer's session with Cease 6/2 and the text for its operator (RFC 9003), at most 255 octets of it. It stays down until
+   * `enablePeer`, or until the agent starts anew, whatever `setPeers` says meanwhile.
+   */
+  shutdownPeer(id: PeerId, text = ''): PeerActionResult {
+    return this.#administer(id, (peer) => {
+      peer.shutDown(text);
+      return 'done';
+    });
+  }
+
+  /** Ends a peer's session with Cease 6/4 and the text, and begins a new one at once. */
+  resetPeer(id: PeerId, text = ''): PeerActionResult {
+    return this.#administer(id, (peer) => (peer.reset(text) ? 'done' : 'shutdown'));
+  }
+
+  /** Lets a peer begin again that was shut down, or that its limit of prefixes has stopped. */
+  enablePeer(id: PeerId): PeerActionResult {
+    return this.#administer(id, (peer) => {
+      peer.enable();
+      return 'done';
+    });
   }
 
   peers(): readonly PeerStatus[] {
@@ -143,29 +199,137 @@ export class Speaker {
    */
   async stop(told?: NotificationMessage): Promise<void> {
     this.#cancelRecovery?.();
+    this.#cancelWatch?.();
     this.#cancelFlush?.();
     const closed = this.#listener?.close();
     for (const peer of this.#peers.values()) peer.stop('the agent stops', told);
     this.#peers.clear();
     this.#strangers.close();
+    this.#dynamic.close();
     await closed;
+  }
+
+  #administer(id: PeerId, act: (peer: Administration) => PeerActionResult): PeerActionResult {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return 'unknown';
+    const result = act(peer.administration);
+    this.#options.onPeersChanged();
+    return result;
+  }
+
+  #add(config: PeerConfig): Peer {
+    const peer = new Peer(config, this.#host, this.#options.log);
+    this.#peers.set(config.id, peer);
+    peer.start();
+    return peer;
+  }
+
+  /** Brings a peer to the settings that it shall have; `undefined`: none any more. */
+  #change(peer: Peer, config: PeerConfig | undefined): void {
+    if (config === undefined) {
+      this.#remove(peer, 'no longer configured', notification(NOTIFICATION.CEASE, CEASE.PEER_DECONFIGURED));
+      return;
+    }
+    const changed = changedFields(peer.config, config);
+    if (changed.length === 0 || this.#rekey(peer, config, changed)) return;
+    const resetting = resettingFields(changed);
+    const { log } = this.#options;
+    if (resetting.length === 0) {
+      log.info(
+        { peer: config.id, changed },
+        'peer configuration changed: it applies at once, without a reset',
+      );
+      peer.reconfigure(config);
+      return;
+    }
+    log.info({ peer: config.id, changed: resetting }, 'peer configuration changed: its session is reset');
+    // A dynamic peer has no connection after that: it is a new one when it comes again.
+    if (this.#dynamic.has(config.id)) this.#remove(peer, CHANGED, CONFIGURATION_CHANGE);
+    else this.#replace(peer, config, isSameRouter(changed));
+  }
+
+  /** The same peer with settings that need a new session; routes may outlive the old one (RFC 8538). */
+  #replace(peer: Peer, config: PeerConfig, isSame: boolean): void {
+    const keepUntilMs = peer.stop(CHANGED, CONFIGURATION_CHANGE);
+    if (!isSame || keepUntilMs === undefined) peer.forget();
+    const successor = new Peer(config, this.#host, this.#options.log);
+    successor.inherit(peer, isSame ? keepUntilMs : undefined);
+    this.#peers.set(config.id, successor);
+    successor.start();
+  }
+
+  /** @returns false where more than the key is different, or the connections could not take the new one */
+  #rekey(peer: Peer, config: PeerConfig, changed: readonly string[]): boolean {
+    const { password } = config;
+    if (changed.join() !== 'password' || password === undefined || peer.config.password === undefined)
+      return false;
+    try {
+      peer.changePassword(config, password);
+    } catch (error) {
+      if (error instanceof TcpOptionError) return false;
+      throw error;
+    }
+    this.#options.log.info({ peer: config.id }, 'the key of the peer changed; its session goes on');
+    return true;
   }
 
   #remove(peer: Peer, reason: string, told: NotificationMessage): void {
     peer.stop(reason, told);
     peer.forget();
     this.#peers.delete(peer.config.id);
+    this.#dynamic.forget(peer.config.id);
     this.#options.log.debug({ peer: peer.config.id, reason }, 'peer removed');
   }
 
-  #accept(stream: ByteStream): void {
-    const peer = this.#peerAt(stream.remote);
-    if (peer === undefined) this.#strangers.meet(stream);
-    else peer.accept(stream);
+  #protect(): void {
+    const ofPeers = [...this.#peers.values()].map(({ config }) => ({
+      peers: hostPrefix(config.address),
+      settings: config,
+    }));
+    const ofRanges = this.#dynamic.ranges.map(({ prefix, template }) => ({
+      peers: prefix,
+      settings: template,
+    }));
+    this.#keys.protect([...ofRanges, ...ofPeers]);
   }
 
-  #peerAt(address: IpAddress): Peer | undefined {
-    for (const peer of this.#peers.values()) if (peer.config.address === address) return peer;
+  /** What announces no event is looked at from time to time. */
+  #watch(): void {
+    this.#cancelWatch ??= this.#options.clock.setTimer(WATCH_INTERVAL_MS, () => {
+      this.#cancelWatch = undefined;
+      const peers = [...this.#peers.values()];
+      this.#keyWatch.look(peers);
+      for (const id of this.#dynamic.idle(peers.map((peer) => peer.status()))) {
+        const peer = this.#peers.get(id);
+        if (peer !== undefined) this.#change(peer, undefined);
+      }
+      this.#watch();
+    });
+  }
+
+  #accept(stream: ByteStream): void {
+    const peer = this.#peerAt(stream.remote, stream.zone);
+    if (!this.#admission.admits(stream.remote, peer !== undefined)) {
+      drop(stream);
+      return;
+    }
+    const range = peer === undefined ? this.#dynamic.rangeOf(stream.remote) : undefined;
+    const settings = peer?.config ?? range?.template;
+    const obstacle = settings === undefined ? undefined : protectIncoming(stream, settings);
+    if (obstacle !== undefined) {
+      drop(stream);
+      peer?.obstructed(obstacle);
+    } else if (peer !== undefined) {
+      peer.accept(stream);
+    } else if (range !== undefined) {
+      this.#dynamic.meet(range, stream);
+    } else {
+      this.#strangers.meet(stream);
+    }
+  }
+
+  #peerAt(address: IpAddress, zone: string | undefined): Peer | undefined {
+    for (const peer of this.#peers.values()) if (isAt(peer.config, address, zone)) return peer;
     return undefined;
   }
 
@@ -194,8 +358,13 @@ export class Speaker {
   }
 }
 
-/** Names of the settings that differ, as the log shows them. */
-function changedFields(before: PeerConfig, after: PeerConfig): readonly string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]) as Set<keyof PeerConfig>;
-  return [...names].filter((name) => !isDeepStrictEqual(before[name], after[name]));
+/** A peer without a zone is met on any device. */
+function isAt(config: PeerConfig, address: IpAddress, zone: string | undefined): boolean {
+  return config.address === address && (config.zone === undefined || config.zone === zone);
+}
+
+/** Closes a connection without a word. */
+function drop(stream: ByteStream): void {
+  stream.attach({ onData: () => {}, onDrain: () => {}, onClose: () => {} });
+  stream.destroy();
 }

@@ -23,6 +23,8 @@ const OPEN_WAIT_MS = 5_000;
 const MAX_CONNECTIONS = 16;
 /** The same address is one line in this time. */
 const LOG_INTERVAL_MS = 60_000;
+/** All addresses together: lines in this time, so that a scan of the network does not fill the log. */
+const MAX_LINES = 20;
 /** Addresses remembered for that. */
 const MAX_REMEMBERED = 1_000;
 
@@ -31,6 +33,8 @@ export class Strangers {
   readonly #log: Logger;
   readonly #connections = new Map<Connection, CancelTimer>();
   readonly #loggedAtMs = new Map<IpAddress, number>();
+  /** Lines of the interval that began then, and what was left out of the log in it. */
+  #interval = { beganAtMs: Number.NEGATIVE_INFINITY, lines: 0, unlogged: 0 };
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock;
@@ -76,10 +80,26 @@ export class Strangers {
     this.#connections.delete(connection);
   }
 
+  #mayLog(now: number): boolean {
+    if (now - this.#interval.beganAtMs >= LOG_INTERVAL_MS) {
+      const { unlogged } = this.#interval;
+      this.#interval = { beganAtMs: now, lines: 0, unlogged: 0 };
+      if (unlogged > 0)
+        this.#log.warn({ strangers: unlogged }, 'more strangers were refused than the log names');
+    }
+    if (this.#interval.lines >= MAX_LINES) {
+      this.#interval.unlogged += 1;
+      return false;
+    }
+    this.#interval.lines += 1;
+    return true;
+  }
+
   #report(address: IpAddress, open: OpenMessage | undefined): void {
     const now = this.#clock.now();
     const loggedAtMs = this.#loggedAtMs.get(address);
     if (loggedAtMs !== undefined && now - loggedAtMs < LOG_INTERVAL_MS) return;
+    if (!this.#mayLog(now)) return;
     this.#loggedAtMs.delete(address);
     this.#loggedAtMs.set(address, now);
     for (const oldest of this.#loggedAtMs.keys()) {
@@ -107,12 +127,9 @@ export class Strangers {
   }
 }
 
-/** The resource that would make a peer of the stranger, on one line: YAML reads JSON. */
+/** The resource that would make a peer of the stranger: YAML on one line, without a quote that a log would escape. */
 function peerManifest(address: string, asn: number): string {
-  return JSON.stringify({
-    apiVersion: 'projectcalico.org/v3',
-    kind: 'BGPPeer',
-    metadata: { name: `peer-${address.replace(/[.:]+/g, '-')}` },
-    spec: { peerIP: address, asNumber: asn },
-  });
+  const name = `peer-${address.replace(/[.:]+/g, '-')}`;
+  const peerIP = address.includes(':') ? `'${address}'` : address;
+  return `{apiVersion: projectcalico.org/v3, kind: BGPPeer, metadata: {name: ${name}}, spec: {peerIP: ${peerIP}, asNumber: ${asn}}}`;
 }

@@ -5,12 +5,12 @@
  * A known code with a value that does not fit is kept as `unknown`, that is, ignored: RFC 5492 gives no reason to
  * refuse a session for it.
  * Source: RFC 5492, RFC 4760 section 8, RFC 2918, RFC 8950 section 4, RFC 8654, RFC 4724 section 3, RFC 8538,
- * RFC 6793 section 3, RFC 7313.
+ * RFC 6793 section 3, RFC 7313, RFC 9234 section 4.1.
  */
 import { ByteReader, ByteWriter } from './bytes.js';
 import { NOTIFICATION, OPEN_ERROR } from './constants.js';
 import { afiFamily, afiSafi, familyOf } from './family.js';
-import type { Capability, ExtendedNextHopCapability, GracefulRestartCapability } from './message.js';
+import type { BgpRole, Capability, ExtendedNextHopCapability, GracefulRestartCapability } from './message.js';
 
 type Kind = Exclude<Capability['kind'], 'unknown'>;
 type OfKind<K extends Capability['kind']> = Extract<Capability, { readonly kind: K }>;
@@ -22,6 +22,8 @@ const GRACEFUL_RESTART_R = 0x8000;
 const GRACEFUL_RESTART_N = 0x4000;
 const RESTART_TIME_MASK = 0x0fff;
 const FORWARDING = 0x80;
+/** By their value (RFC 9234 section 4.1). */
+const ROLES: readonly BgpRole[] = ['provider', 'rs', 'rs-client', 'customer', 'peer'];
 
 interface CapabilityRow<C extends Capability> {
   readonly code: number;
@@ -60,6 +62,18 @@ const CAPABILITIES: { readonly [K in Kind]: CapabilityRow<OfKind<K>> } = {
     text: ({ families }) =>
       `extended next hop (${families.map((f) => `${f.family} over ${f.nextHopFamily}`).join(', ')})`,
   },
+  role: {
+    code: 9,
+    decode: (value) => {
+      if (value.remaining !== 1) return undefined;
+      const role = ROLES[value.u8()];
+      return role === undefined ? undefined : { kind: 'role', role };
+    },
+    encode: (out, { role }) => {
+      out.u8(ROLES.indexOf(role));
+    },
+    text: ({ role }) => `role ${role}`,
+  },
   extendedMessage: flag(6, { kind: 'extendedMessage' }, 'extended message'),
   gracefulRestart: {
     code: 64,
@@ -87,7 +101,7 @@ const OTHER_NAMES: ReadonlyMap<number, string> = new Map([
   [3, 'outbound route filtering'],
   [7, 'BGPsec'],
   [8, 'multiple labels'],
-  [9, 'BGP role'],
+  [9, 'BGP role'], // of a value that we do not know
   [67, 'dynamic capability'],
   [68, 'multisession'],
   [69, 'ADD-PATH'],

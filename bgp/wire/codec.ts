@@ -16,7 +16,7 @@ import {
 } from './constants.js';
 import { WireError, type WireFault } from './fault.js';
 import { finishMessage, lengthMismatch, readHeader, startMessage } from './header.js';
-import type { CodecContext, Message } from './message.js';
+import type { CodecContext, DecodeContext, Message } from './message.js';
 import { decodeNotification, encodeNotification } from './notification.js';
 import { decodeOpen, encodeOpen } from './open.js';
 import { decodeRouteRefresh, encodeRouteRefresh } from './route-refresh.js';
@@ -25,7 +25,7 @@ import { decodeUpdate, encodeUpdate } from './update.js';
 /** How a body is read, and what the peer is told where the body ends too early. */
 interface BodyDecoder {
   readonly overrun: OverrunError;
-  decode(body: ByteReader, context: CodecContext, frame: Uint8Array): Message;
+  decode(body: ByteReader, context: DecodeContext, frame: Uint8Array): Message;
 }
 
 const BAD_LENGTH: OverrunError = [NOTIFICATION.HEADER, HEADER_ERROR.BAD_MESSAGE_LENGTH];
@@ -44,7 +44,8 @@ const BODIES: ReadonlyMap<number, BodyDecoder> = new Map<number, BodyDecoder>([
   ],
 ]);
 
-const TYPE_OCTETS: Readonly<Record<Message['type'], number>> = {
+/** The type octet of each message, as its header has it. */
+export const MESSAGE_TYPE_OCTET: Readonly<Record<Message['type'], number>> = {
   OPEN: MESSAGE_TYPE.OPEN,
   UPDATE: MESSAGE_TYPE.UPDATE,
   NOTIFICATION: MESSAGE_TYPE.NOTIFICATION,
@@ -56,7 +57,7 @@ const TYPE_OCTETS: Readonly<Record<Message['type'], number>> = {
  * Reads one whole message, header included. Total: any octets give a message or a fault, none an exception.
  * The result keeps no reference to `frame`.
  */
-export function decodeMessage(frame: Uint8Array, context: CodecContext): Message | WireFault {
+export function decodeMessage(frame: Uint8Array, context: DecodeContext): Message | WireFault {
   if (frame.length < HEADER_LENGTH) return lengthMismatch(frame.length);
   const header = readHeader(frame, context.maxMessageLength);
   if (!('length' in header)) return header;
@@ -77,7 +78,7 @@ export function decodeMessage(frame: Uint8Array, context: CodecContext): Message
  */
 export function encodeMessage(message: Message, context: CodecContext): Uint8Array {
   const out = new ByteWriter();
-  const type = TYPE_OCTETS[message.type];
+  const type = MESSAGE_TYPE_OCTET[message.type];
   startMessage(out, type);
   encodeBody(out, message, context);
   return finishMessage(out, type, context.maxMessageLength);

@@ -8,7 +8,7 @@
  */
 export { attributeName } from './attributes/table.js';
 export { capabilityText, findCapability } from './capability.js';
-export { decodeMessage, encodeMessage } from './codec.js';
+export { decodeMessage, encodeMessage, MESSAGE_TYPE_OCTET } from './codec.js';
 export {
   AS_TRANS,
   CEASE,
@@ -26,6 +26,15 @@ export {
 export type { WireFault } from './fault.js';
 export { Framer } from './framer.js';
 export type * from './message.js';
-export { notification, notificationText, shutdownCommunication, shutdownText } from './notification.js';
+export {
+  hardReset,
+  hardResetReason,
+  isHardReset,
+  maximumPrefixes,
+  notification,
+  notificationText,
+  shutdownCommunication,
+  shutdownText,
+} from './notification.js';
 export { attributesKey, encodedPrefixBytes, maxPrefixBytes, maxWithdrawBytes } from './packing.js';
 export { endOfRib, endOfRibMessage } from './update.js';

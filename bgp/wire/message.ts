@@ -35,7 +35,11 @@ export type Capability =
   | GracefulRestartCapability
   | { readonly kind: 'extendedMessage' }
   | ExtendedNextHopCapability
+  | { readonly kind: 'role'; readonly role: BgpRole }
   | { readonly kind: 'unknown'; readonly code: number; readonly value: Uint8Array };
+
+/** RFC 9234 section 4.1: what the sender of the capability is to its peer. */
+export type BgpRole = 'provider' | 'rs' | 'rs-client' | 'customer' | 'peer';
 
 /** RFC 8950 section 4: families whose prefixes may have a next hop of another family. */
 export interface ExtendedNextHopCapability {
@@ -189,4 +193,16 @@ export interface CodecContext {
   readonly maxMessageLength: number;
   /** Attribute codes that the operator wants dropped unseen; those without which a route is none are exempt. */
   readonly discardAttributes?: ReadonlySet<number>;
+}
+
+/**
+ * What reading needs beyond that. This speaker does not negotiate ADD-PATH, so nothing is ever written in its form; the
+ * messages of others, from a capture, can be read.
+ */
+export interface DecodeContext extends CodecContext {
+  /**
+   * True: every prefix, of every family, is preceded by a path identifier (RFC 7911 section 3). The identifiers are
+   * read past and dropped, since a path is told apart by its peer here; a prefix with two of them appears twice.
+   */
+  readonly addPath?: boolean;
 }

@@ -1,8 +1,9 @@
 /**
- * Prefixes on the wire: length in bits(1), then the fewest octets that hold so many bits.
+ * Prefixes on the wire: length in bits(1), then the fewest octets that hold so many bits. With ADD-PATH, a path
+ * identifier(4) comes before each.
  *
  * Owns: NLRI of both families. Must not know: the field or attribute that holds them.
- * Source: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7606 section 5.3.
+ * Source: RFC 4271 section 4.3, RFC 4760 section 5, RFC 7606 section 5.3, RFC 7911 section 3.
  */
 import {
   type Family,
@@ -19,6 +20,9 @@ import {
   prefixLength,
 } from '../net/index.js';
 import type { ByteReader, ByteWriter } from './bytes.js';
+import type { DecodeContext } from './message.js';
+
+const PATH_IDENTIFIER_OCTETS = 4;
 
 /** Octets of a prefix on the wire, its length octet included: what packing has to count. */
 export function encodedPrefixBytes(prefix: Prefix): number {
@@ -29,11 +33,20 @@ export function encodedPrefixBytes(prefix: Prefix): number {
  * Reads prefixes to the end of `reader`; bits beyond the prefix length are irrelevant (RFC 4271 §4.3) and cleared.
  * @returns what is wrong, as text, where a length is too large for the family or the last prefix is cut short.
  */
-export function decodePrefixes(reader: ByteReader, family: Family): Prefix[] | string {
+export function decodePrefixes(
+  reader: ByteReader,
+  family: Family,
+  { addPath = false }: DecodeContext,
+): Prefix[] | string {
   const maxBits = familyBits(family);
   const read = family === 'ipv4' ? readPrefix4 : readPrefix6;
   const prefixes: Prefix[] = [];
   while (reader.remaining > 0) {
+    if (addPath) {
+      // What follows the identifier is at least the length octet.
+      if (reader.remaining <= PATH_IDENTIFIER_OCTETS) return `path identifier of ${family} NLRI cut short`;
+      reader.u32();
+    }
     const bits = reader.u8();
     if (bits > maxBits) return `prefix length ${bits} in ${family} NLRI`;
     if (octets(bits) > reader.remaining) return `${family} prefix of ${bits} bits cut short`;

@@ -5,9 +5,11 @@
  * Source: RFC 4271 section 4.5, RFC 4486, RFC 5492, RFC 6608, RFC 7313, RFC 8538, RFC 9003, RFC 9234, RFC 9384,
  * RFC 9687.
  */
+
+import type { Family } from '../net/index.js';
 import type { ByteReader, ByteWriter } from './bytes.js';
 import { CEASE, HEADER_ERROR, HEADER_LENGTH, NOTIFICATION, OPEN_ERROR } from './constants.js';
-import { familyOf } from './family.js';
+import { afiSafi, familyOf } from './family.js';
 import type { NotificationMessage } from './message.js';
 
 const NO_DATA = new Uint8Array(0);
@@ -148,6 +150,33 @@ export function shutdownText(message: NotificationMessage): string | undefined {
   return octets.length === 0 ? undefined : escapeText(octets);
 }
 
+/** Cease 6/1: afi(2) safi(1) upper bound(4) (RFC 4486 §4). */
+export function maximumPrefixes(family: Family, limit: number): NotificationMessage {
+  const { afi, safi } = afiSafi(family);
+  const data = new DataView(new ArrayBuffer(7));
+  data.setUint16(0, afi);
+  data.setUint8(2, safi);
+  data.setUint32(3, limit);
+  return notification(NOTIFICATION.CEASE, CEASE.MAXIMUM_PREFIXES, new Uint8Array(data.buffer));
+}
+
+/** RFC 8538 §3: the session ends for good, with its routes. */
+export function isHardReset({ code, subcode }: NotificationMessage): boolean {
+  return code === NOTIFICATION.CEASE && subcode === CEASE.HARD_RESET;
+}
+
+/** Cease 6/9 around the NOTIFICATION that it stands for: code(1) subcode(1) data (RFC 8538 §3.1). */
+export function hardReset({ code, subcode, data }: NotificationMessage): NotificationMessage {
+  return notification(NOTIFICATION.CEASE, CEASE.HARD_RESET, Uint8Array.of(code, subcode, ...data));
+}
+
+/** What a hard reset stands for; undefined where `message` is none or does not say. */
+export function hardResetReason(message: NotificationMessage): NotificationMessage | undefined {
+  const [code, subcode] = message.data;
+  if (!isHardReset(message) || code === undefined || subcode === undefined) return undefined;
+  return notification(code, subcode, message.data.subarray(2));
+}
+
 /** One line for people, such as `Cease: administrative shutdown ("maintenance")`. */
 export function notificationText(message: NotificationMessage): string {
   const detail = detailText(message);
@@ -178,10 +207,9 @@ function detailText(message: NotificationMessage): string | undefined {
   if (code === NOTIFICATION.CEASE) {
     const text = shutdownText(message);
     if (text !== undefined) return `"${text}"`;
-    // RFC 8538 §3.1: a hard reset carries the NOTIFICATION that it stands for.
-    if (subcode === CEASE.HARD_RESET && data.length >= 2) {
-      return errorName(notification(view.getUint8(0), view.getUint8(1)));
-    }
+    const carried = hardResetReason(message);
+    // One within another has no meaning, and must not nest as deep as the data is long.
+    if (carried !== undefined) return isHardReset(carried) ? errorName(carried) : notificationText(carried);
   }
   return `data ${hex(data)}`;
 }

@@ -20,6 +20,7 @@ import { failWith } from './fault.js';
 import type {
   AttributeFault,
   CodecContext,
+  DecodeContext,
   NextHop,
   PathAttributes,
   Reach,
@@ -41,13 +42,13 @@ export function endOfRib(update: UpdateMessage): Family | undefined {
 }
 
 /** @throws WireError for what RFC 7606 leaves as a reset. */
-export function decodeUpdate(body: ByteReader, context: CodecContext): UpdateMessage {
+export function decodeUpdate(body: ByteReader, context: DecodeContext): UpdateMessage {
   // Both lengths before any content (RFC 4271 §6.3): where they are wrong, what looks like a prefix is none.
   const withdrawnField = field(body, 'withdrawn routes');
   const attributesField = field(body, 'path attributes');
-  const withdrawn = decodePrefixField(withdrawnField);
+  const withdrawn = decodePrefixField(withdrawnField, context);
   const { draft, faults, seen } = decodeAttributes(attributesField, context);
-  const nlri = decodePrefixField(body);
+  const nlri = decodePrefixField(body, context);
   const endedFamily = withdrawn.length + nlri.length + faults.length === 0 ? ended(draft, seen) : undefined;
   if (endedFamily !== undefined) return endOfRibMessage(endedFamily);
 
@@ -119,8 +120,8 @@ function field(body: ByteReader, name: string): ByteReader {
 }
 
 /** RFC 7606 §5.3: prefixes that cannot be read cannot be withdrawn. */
-function decodePrefixField(reader: ByteReader): readonly Prefix[] {
-  const prefixes = decodePrefixes(reader, 'ipv4');
+function decodePrefixField(reader: ByteReader, context: DecodeContext): readonly Prefix[] {
+  const prefixes = decodePrefixes(reader, 'ipv4', context);
   return typeof prefixes === 'string' ? fail('INVALID_NETWORK_FIELD', prefixes) : prefixes;
 }
 

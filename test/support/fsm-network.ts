@@ -93,6 +93,7 @@ export class FsmNetwork {
 
   send(end: End, message: Message): void {
     this.#after(end, () => {
+      this.#arrive(end, { type: 'SendProgress', direction: end.direction });
       this.#arrive(end.other, { ...received(message), direction: end.other.direction });
     });
   }

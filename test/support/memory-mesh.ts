@@ -6,14 +6,17 @@ import { formatIpAddress, type IpAddress, type Ipv4, type Prefix } from '../../b
 import { poolPolicy } from '../../bgp/policy/index.js';
 import type { BestPathChange, RoutePolicy } from '../../bgp/rib/index.js';
 import { type PeerConfig, Speaker } from '../../bgp/speaker/index.js';
-import { address4, prefix } from './addresses.js';
+import { address4, address as parsed, prefix } from './addresses.js';
 import { FakeClock } from './fake-clock.js';
 import { MemoryNetwork } from './memory-transport.js';
 
 export const POOL = prefix('10.244.0.0/16');
 
 export interface MemberOptions {
+  /** IPv4: also the BGP identifier. */
   readonly address: string;
+  /** Where it is on the network, if not there. */
+  readonly at?: string;
   readonly asn?: number;
   readonly blocks?: readonly string[];
   readonly restarted?: boolean;
@@ -50,7 +53,7 @@ export class MemoryMesh {
       bgpIdentifier: address,
       listen: { port: 179 },
       policy: options.policy ?? meshPolicy(blocks),
-      transport: this.network.transportOf(address),
+      transport: this.network.transportOf(parsed(options.at ?? options.address)),
       clock: this.clock,
       random: () => 0.5,
       log: pino({ level: 'debug' }, { write: (line: string) => log.push(JSON.parse(line) as LogLine) }),
@@ -61,6 +64,10 @@ export class MemoryMesh {
     await speaker.start();
     speaker.setLocalRoutes(blocks.map((block) => ({ prefix: block })));
     return { address, speaker, changes, log };
+  }
+
+  addressOf(text: string): Ipv4 {
+    return address4(text);
   }
 
   /** Makes each a peer of each other, as the mesh does: the higher address dials. */

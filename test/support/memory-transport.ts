@@ -10,18 +10,23 @@ import type {
   Clock,
   DialHandlers,
   DialOptions,
+  KernelDrops,
   StreamHandlers,
   Transport,
 } from '../../bgp/speaker/index.js';
 
 const HOP_MS = 1;
 const EPHEMERAL_PORT = 49152;
+/** What a stream takes before `write` says that it is full, as a socket of Node does. */
+const HIGH_WATER_BYTES = 65_536;
 
 export class MemoryNetwork {
   readonly #clock: Clock;
   readonly #listeners = new Map<string, (stream: ByteStream) => void>();
   readonly #streams = new Set<MemoryStream>();
   readonly #cut = new Set<string>();
+  /** What the kernels of all machines say that they dropped; a test sets it. */
+  drops: KernelDrops | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,11 +40,14 @@ export class MemoryNetwork {
         this.#listeners.set(key, onStream);
         return {
           port,
+          setPassword: () => {},
+          requireHops: () => {},
           close: async () => {
             this.#listeners.delete(key);
           },
         };
       },
+      drops: () => this.drops,
       dial: (options, handlers) => this.#dial(address, prefixOf(address, subnetBits), options, handlers),
     };
   }
@@ -54,6 +62,22 @@ export class MemoryNetwork {
   silence(a: IpAddress, b: IpAddress): void {
     this.#cut.add(pairKey(a, b));
     for (const stream of this.#between(a, b)) stream.silent = true;
+  }
+
+  /** From now on `reader` takes nothing of what `writer` sends, until `resume`. */
+  stall(writer: IpAddress, reader: IpAddress): void {
+    for (const stream of this.#between(writer, reader)) if (stream.local === writer) stream.stall();
+  }
+
+  resume(writer: IpAddress, reader: IpAddress): void {
+    for (const stream of this.#between(writer, reader)) if (stream.local === writer) stream.resume();
+  }
+
+  /** Bytes that wait in `writer` for `reader`. */
+  pendingBytes(writer: IpAddress, reader: IpAddress): number {
+    return this.#between(writer, reader)
+      .filter((stream) => stream.local === writer)
+      .reduce((total, stream) => total + stream.pendingBytes, 0);
   }
 
   heal(a: IpAddress, b: IpAddress): void {
@@ -104,6 +128,9 @@ class MemoryStream implements ByteStream {
   #other: MemoryStream | undefined;
   #open = true;
   silent = false;
+  #stalled = false;
+  /** Written while the other end does not read. */
+  #held: Uint8Array[] = [];
   onEnd: () => void = () => {};
 
   constructor(clock: Clock, local: IpAddress, remote: IpAddress, remotePort: number, sharedSubnet: Prefix) {
@@ -123,10 +150,39 @@ class MemoryStream implements ByteStream {
     this.#handlers = handlers;
   }
 
+  /** Every machine of this network is on one wire. */
+  limitHops(): undefined {}
+
+  /** Nothing is signed here. */
+  changePassword(): void {}
+
+  get pendingBytes(): number {
+    return this.#held.reduce((total, { length }) => total + length, 0);
+  }
+
   write(bytes: Uint8Array): boolean {
     const copy = Uint8Array.from(bytes);
+    if (this.#stalled) {
+      this.#held.push(copy);
+      return this.pendingBytes < HIGH_WATER_BYTES;
+    }
     this.#clock.setTimer(HOP_MS, () => this.#other?.receive(copy));
     return true;
+  }
+
+  /** The other end reads no more: what is written stays here. */
+  stall(): void {
+    this.#stalled = true;
+  }
+
+  /** The other end reads again. */
+  resume(): void {
+    if (!this.#stalled) return;
+    this.#stalled = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const bytes of held) this.write(bytes);
+    this.#handlers?.onDrain();
   }
 
   end(): void {

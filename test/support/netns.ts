@@ -32,14 +32,32 @@ export class Namespace {
   ): readonly [Namespace, Namespace] {
     const pair = [Namespace.create(purpose), Namespace.create(purpose)] as const;
     pair[0].ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', pair[1].name);
-    for (const [namespace, addresses] of [[pair[0], left] as const, [pair[1], right] as const]) {
-      // Duplicate address detection would hold IPv6 addresses back for a second.
-      for (const address of addresses) {
-        namespace.ip('address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
-      }
-      namespace.ip('link', 'set', 'eth0', 'up');
-    }
+    pair[0].#bringUp(left);
+    pair[1].#bringUp(right);
     return pair;
+  }
+
+  /** Several machines on one wire, each with its addresses. The first one carries the switch: its `eth0` is a bridge. */
+  static bridged(purpose: string, addresses: readonly (readonly string[])[]): readonly Namespace[] {
+    const [first, ...others] = addresses.map(() => Namespace.create(purpose));
+    if (first === undefined) return [];
+    first.ip('link', 'add', 'eth0', 'type', 'bridge');
+    for (const [index, other] of others.entries()) {
+      const port = `port${index}`;
+      first.ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', other.name);
+      first.ip('link', 'set', port, 'master', 'eth0', 'up');
+    }
+    const machines = [first, ...others];
+    for (const [index, machine] of machines.entries()) machine.#bringUp(addresses[index] ?? []);
+    return machines;
+  }
+
+  #bringUp(addresses: readonly string[]): void {
+    // Duplicate address detection would hold IPv6 addresses back for a second.
+    for (const address of addresses) {
+      this.ip('address', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []));
+    }
+    this.ip('link', 'set', 'eth0', 'up');
   }
 
   /** Runs `ip` in the namespace and returns what it prints. */

@@ -8,6 +8,7 @@ import {
   type CodecContext,
   endOfRib,
   type PathAttributes,
+  type RouteRefreshMessage,
   type UpdateMessage,
 } from '../../bgp/wire/index.js';
 import { address, address4 as identifier, prefix } from './addresses.js';
@@ -109,13 +110,23 @@ export function pull(
   most = Number.POSITIVE_INFINITY,
   context = CONTEXT,
 ): UpdateMessage[] {
-  const updates: UpdateMessage[] = [];
-  while (updates.length < most) {
-    const update = rib.nextUpdate(id, context);
-    if (update === undefined) break;
-    updates.push(update);
+  return pullMessages(rib, id, most, context).filter((message) => message.type === 'UPDATE');
+}
+
+/** As `pull`, with the marks of a refresh (RFC 7313). */
+export function pullMessages(
+  rib: Rib,
+  id: PeerId,
+  most = Number.POSITIVE_INFINITY,
+  context = CONTEXT,
+): (UpdateMessage | RouteRefreshMessage)[] {
+  const messages: (UpdateMessage | RouteRefreshMessage)[] = [];
+  while (messages.length < most) {
+    const message = rib.nextMessage(id, context);
+    if (message === undefined) break;
+    messages.push(message);
   }
-  return updates;
+  return messages;
 }
 
 /** Pulls everything but the End-of-RIBs. */

@@ -14,7 +14,7 @@
 import type { ByteReader, ByteWriter } from '../bytes.js';
 import { NOTIFICATION, UPDATE_ERROR } from '../constants.js';
 import { failWith } from '../fault.js';
-import type { AttributeFault, CodecContext, UnknownAttribute } from '../message.js';
+import type { AttributeFault, CodecContext, DecodeContext, UnknownAttribute } from '../message.js';
 import { AS_PATH } from './as-path.js';
 import { LOCAL_PREF } from './local-pref.js';
 import { mergeAs4 } from './merge-as4.js';
@@ -78,7 +78,7 @@ interface Verdict {
  * Reads `list` to its end. A malformed attribute does not stop it, so that all prefixes are found (RFC 7606 §3 j).
  * @throws WireError where RFC 7606 leaves only a reset.
  */
-export function decodeAttributes(list: ByteReader, context: CodecContext): DecodedAttributes {
+export function decodeAttributes(list: ByteReader, context: DecodeContext): DecodedAttributes {
   const draft: AttributeDraft = { route: {} };
   const faults: AttributeFault[] = [];
   const seen = new Set<number>();
@@ -185,7 +185,7 @@ function decodeKnown(
   flags: number,
   value: ByteReader,
   draft: AttributeDraft,
-  context: CodecContext,
+  context: DecodeContext,
 ): Verdict | undefined {
   if (row.internalOnly && context.peerType === 'ebgp') {
     return { outcome: 'discard', reason: `${row.name}: from an external peer` };

@@ -21,7 +21,7 @@ export const MP_REACH_NLRI: AttributeRow = {
   name: 'MP_REACH_NLRI',
   flags: OPTIONAL,
   malformed: 'reset',
-  decode: (value, draft) => {
+  decode: (value, draft, context) => {
     if (value.remaining < FAMILY_OCTETS) return `length ${value.remaining}`;
     const family = familyOf(value.u16(), value.u8());
     // RFC 4760 §7: what was not negotiated is none of our business, be it well-formed or not.
@@ -33,7 +33,7 @@ export const MP_REACH_NLRI: AttributeRow = {
     if (length + 1 > value.remaining) return `next hop of ${length} octets overruns the attribute`;
     const nextHop = readNextHop(value, length);
     value.u8();
-    const prefixes = decodePrefixes(value, family);
+    const prefixes = decodePrefixes(value, family, context);
     if (typeof prefixes === 'string') return prefixes;
     draft.mpReach = { family, nextHop, prefixes };
     return undefined;

@@ -13,11 +13,11 @@ export const MP_UNREACH_NLRI: AttributeRow = {
   name: 'MP_UNREACH_NLRI',
   flags: OPTIONAL,
   malformed: 'reset',
-  decode: (value, draft) => {
+  decode: (value, draft, context) => {
     if (value.remaining < MP_UNREACH_FIXED_LENGTH) return `length ${value.remaining}`;
     const family = familyOf(value.u16(), value.u8());
     if (family === undefined) return undefined;
-    const prefixes = decodePrefixes(value, family);
+    const prefixes = decodePrefixes(value, family, context);
     if (typeof prefixes === 'string') return prefixes;
     draft.mpUnreach = { family, prefixes };
     return undefined;

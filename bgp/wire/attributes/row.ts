@@ -6,7 +6,14 @@
  */
 import type { Ipv4 } from '../../net/index.js';
 import type { ByteReader, ByteWriter } from '../bytes.js';
-import type { AsPathSegment, CodecContext, PathAttributes, Reach, Unreach } from '../message.js';
+import type {
+  AsPathSegment,
+  CodecContext,
+  DecodeContext,
+  PathAttributes,
+  Reach,
+  Unreach,
+} from '../message.js';
 
 /** Attribute flags. */
 export const OPTIONAL = 0x80;
@@ -55,7 +62,7 @@ export interface AttributeRow {
    * Reads the value, all of it, into `draft`.
    * @returns what is wrong, as text, where the value is malformed.
    */
-  decode(value: ByteReader, draft: AttributeDraft, context: CodecContext): string | undefined;
+  decode(value: ByteReader, draft: AttributeDraft, context: DecodeContext): string | undefined;
   /**
    * Writes the value.
    * @returns false where `source` has no such attribute and nothing was written.

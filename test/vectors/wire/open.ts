@@ -144,7 +144,7 @@ export const OPEN_VECTORS: readonly WireVector[] = [
             { family: 'ipv6', forwarding: true },
           ],
         },
-        { kind: 'unknown', code: 9, value: hex('03') },
+        { kind: 'role', role: 'customer' },
         { kind: 'unknown', code: 200, value: hex('abcdef') },
       ],
     },

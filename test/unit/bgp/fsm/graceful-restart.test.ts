@@ -28,6 +28,17 @@ function graceful(
   return only(fsm.handle(event), 'SessionDown')[0]?.down.graceful;
 }
 
+/** What is sent, and how the session ends, where both sides have these capabilities. */
+function endOf(ours: GracefulRestartCapability, theirs: GracefulRestartCapability, event: FsmEvent) {
+  const fsm = fsmIn(
+    'Established',
+    { capabilities: () => capabilitiesOf(OUR_AS, ours) },
+    { capabilities: capabilitiesOf(PEER_AS, theirs) },
+  );
+  const actions = fsm.handle(event);
+  return [only(actions, 'Send')[0]?.message, only(actions, 'SessionDown')[0]?.down] as const;
+}
+
 const direction = 'outgoing';
 const LOST: FsmEvent = { type: 'TcpConnectionFails', direction, reason: 'connection reset' };
 const STOPPED: FsmEvent = { type: 'ManualStop', reason: 'restarting' };
@@ -90,6 +101,45 @@ describe('RFC 8538: with the N bit of both sides a NOTIFICATION is graceful', ()
     ['sent', TELLING_HARD],
   ])('unless it is a Hard Reset, %s', (_name, event) => {
     expect(graceful(N_BIT, N_BIT, event)).toBe(false);
+  });
+
+  test.each<[string, number, number]>([
+    ['a limit of prefixes that is exceeded', 6, 1],
+    ['an administrative shutdown', 6, 2],
+    ['a peer that is no longer configured', 6, 3],
+  ])(
+    'RFC 8538 4: %s is sent as a Hard Reset around it, and ends the session for good',
+    (_name, code, subcode) => {
+      const cause = notificationOf(code, subcode, 2, 0x6f, 0x6b);
+      const wrapped = notificationOf(6, 9, code, subcode, 2, 0x6f, 0x6b);
+      const stop: FsmEvent = { type: 'ManualStop', notification: cause, reason: 'stopped' };
+      const [told, down] = endOf(N_BIT, N_BIT, stop);
+      expect(told).toEqual(wrapped);
+      expect(down).toMatchObject({ graceful: false, notification: wrapped });
+      expect(endOf(N_BIT, PLAIN, stop)[0]).toEqual(cause);
+      expect(endOf(PLAIN, N_BIT, stop)[0]).toEqual(cause);
+    },
+  );
+
+  test.each<[string, number, number]>([
+    ['an administrative reset', 6, 4],
+    ['another change of the configuration', 6, 6],
+    ['a lack of resources', 6, 8],
+  ])('RFC 8538 4: %s is sent as it is, and the routes are kept', (_name, code, subcode) => {
+    const cause = notificationOf(code, subcode);
+    const [told, down] = endOf(N_BIT, N_BIT, { type: 'ManualStop', notification: cause, reason: 'stopped' });
+    expect(told).toEqual(cause);
+    expect(down).toMatchObject({ graceful: true });
+  });
+
+  test('RFC 8538 3: before the session is established nothing is wrapped', () => {
+    const fsm = fsmIn(
+      'OpenConfirm',
+      { capabilities: () => capabilitiesOf(OUR_AS, N_BIT) },
+      { capabilities: capabilitiesOf(PEER_AS, N_BIT) },
+    );
+    const stop: FsmEvent = { type: 'ManualStop', notification: notificationOf(6, 2), reason: 'stopped' };
+    expect(only(fsm.handle(stop), 'Send')[0]?.message).toEqual(notificationOf(6, 2));
   });
 
   test.each<[string, GracefulRestartCapability, GracefulRestartCapability]>([

@@ -39,6 +39,7 @@ test('RFC 4271 4.2: two OPENs that fit make a session', () => {
     routeRefresh: true,
     enhancedRouteRefresh: false,
     maxMessageLength: 4096,
+    extendedNextHop: [],
     peerCapabilities: capabilities,
   });
 });

@@ -63,6 +63,7 @@ test('RFC 4271 8: a session from Idle to Established and back to Idle, action by
   expect(fsm.session).toBeUndefined();
   expect(feed(fsm, 'outgoing', received(KEEPALIVE))).toEqual([
     startTimer('outgoing', 'hold', 90),
+    startTimer('outgoing', 'sendHold', 480),
     { type: 'SessionUp', session: fsm.session },
     stateChange('OpenConfirm', 'Established', 'received KEEPALIVE'),
   ]);
@@ -77,6 +78,7 @@ test('RFC 4271 8: a session from Idle to Established and back to Idle, action by
     close('outgoing'),
     stopTimer('outgoing', 'hold'),
     stopTimer('outgoing', 'keepalive'),
+    stopTimer('outgoing', 'sendHold'),
     {
       type: 'SessionDown',
       down: {

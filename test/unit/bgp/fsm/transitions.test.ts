@@ -2,7 +2,7 @@
  * The state chart of RFC 4271 8.2.2, state by state, with every action of every transition.
  */
 import { describe, expect, test } from 'vitest';
-import type { ConnectionEvent, FsmEvent } from '../../../../bgp/fsm/index.js';
+import type { ConnectionEvent, FsmEvent, FsmTimer } from '../../../../bgp/fsm/index.js';
 import type { Message } from '../../../../bgp/wire/index.js';
 import {
   CEASE_SHUTDOWN,
@@ -39,7 +39,7 @@ const SHUTDOWN = {
   reason: 'stopped by the operator',
 } as const;
 
-function expires(timer: 'connectRetry' | 'hold' | 'keepalive' | 'idleHold'): ConnectionEvent {
+function expires(timer: FsmTimer): ConnectionEvent {
   return { type: 'TimerExpires', timer };
 }
 
@@ -244,6 +244,7 @@ describe('RFC 4271 8.2.2 OpenConfirm', () => {
     const fsm = fsmIn('OpenConfirm');
     expect(feed(fsm, 'outgoing', received(KEEPALIVE))).toEqual([
       startTimer('outgoing', 'hold', 90),
+      startTimer('outgoing', 'sendHold', 480),
       { type: 'SessionUp', session: fsm.session },
       stateChange('OpenConfirm', 'Established', 'received KEEPALIVE'),
     ]);
@@ -288,6 +289,7 @@ describe('RFC 4271 8.2.2 Established', () => {
       close('outgoing'),
       stopTimer('outgoing', 'hold'),
       stopTimer('outgoing', 'keepalive'),
+      stopTimer('outgoing', 'sendHold'),
       { type: 'SessionDown', down: { reason: 'connection reset', by: 'machine', graceful: false } },
       startTimer('outgoing', 'idleHold', 1),
       stateChange('Established', 'Idle', 'connection reset'),
@@ -300,6 +302,7 @@ describe('RFC 4271 8.2.2 Established', () => {
       send('outgoing', HOLD_TIMER_EXPIRED),
       close('outgoing'),
       stopTimer('outgoing', 'keepalive'),
+      stopTimer('outgoing', 'sendHold'),
       {
         type: 'SessionDown',
         down: {
@@ -321,5 +324,51 @@ describe.each(['OpenConfirm', 'Established'] as const)('RFC 4271 8.2.2 %s', (sta
       send('outgoing', KEEPALIVE),
       startTimer('outgoing', 'keepalive', 30),
     ]);
+  });
+});
+
+describe('RFC 9687 3: the SendHoldTimer', () => {
+  const PROGRESS: ConnectionEvent = { type: 'SendProgress' };
+
+  test('Event 29 SendHoldTimer_Expires: sends NOTIFICATION 8/0, the session is down, goes to Idle', () => {
+    const told = notificationOf(8, 0);
+    const reason = 'the peer does not read: the send hold timer expired';
+    expect(feed(fsmIn('Established'), 'outgoing', expires('sendHold'))).toEqual([
+      send('outgoing', told),
+      close('outgoing'),
+      stopTimer('outgoing', 'hold'),
+      stopTimer('outgoing', 'keepalive'),
+      { type: 'SessionDown', down: { reason, by: 'us', graceful: false, notification: told } },
+      startTimer('outgoing', 'idleHold', 1),
+      stateChange('Established', 'Idle', reason),
+    ]);
+  });
+
+  test('begins anew whenever something sent has left', () => {
+    expect(feed(fsmIn('Established'), 'outgoing', PROGRESS)).toEqual([
+      startTimer('outgoing', 'sendHold', 480),
+    ]);
+  });
+
+  test.each<[string, number, number | undefined, number]>([
+    ['8 minutes', 90, undefined, 480],
+    ['twice the hold time where that is longer', 300, undefined, 600],
+    ['what is configured', 90, 120, 120],
+    ['never shorter than the hold time', 90, 10, 90],
+  ])('is %s', (_name, holdTimeSeconds, sendHoldTimeSeconds, seconds) => {
+    const config = {
+      holdTimeSeconds,
+      ...(sendHoldTimeSeconds === undefined ? {} : { sendHoldTimeSeconds }),
+    };
+    const fsm = fsmIn('Established', config, { holdTimeSeconds });
+    expect(feed(fsm, 'outgoing', PROGRESS)).toEqual([startTimer('outgoing', 'sendHold', seconds)]);
+  });
+
+  test('does not run with a hold time of zero', () => {
+    expect(feed(fsmIn('Established', {}, { holdTimeSeconds: 0 }), 'outgoing', PROGRESS)).toEqual([]);
+  });
+
+  test.each(['Connect', 'Active', 'OpenSent', 'OpenConfirm'] as const)('means nothing in %s', (state) => {
+    expect(feed(fsmIn(state), 'outgoing', PROGRESS)).toEqual([]);
   });
 });

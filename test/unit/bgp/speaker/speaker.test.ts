@@ -2,6 +2,7 @@
  * Speakers over memory and virtual time: everything but sockets is real.
  */
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { formatIpAddress, formatPrefix } from '../../../../bgp/net/index.js';
 import type { PeerStatus } from '../../../../bgp/speaker/index.js';
 import { CEASE, NOTIFICATION, notification } from '../../../../bgp/wire/index.js';
@@ -284,7 +285,7 @@ describe('a stranger', () => {
     expect(peer(b, a).lastError?.text).toMatch(/connection rejected/i);
     const lines = a.log.filter(({ msg }) => msg.startsWith('a stranger'));
     expect(lines).toHaveLength(1);
-    expect(JSON.parse(String(lines[0]?.['letInWith']))).toMatchObject({
+    expect(parse(String(lines[0]?.['letInWith']))).toMatchObject({
       kind: 'BGPPeer',
       spec: { peerIP: '192.168.1.66', asNumber: 65001 },
     });

@@ -289,7 +289,8 @@ test.each<[Capability, string]>([
     'graceful restart 5 s (restarting, notification, ipv4 forwarding, ipv6)',
   ],
   [{ kind: 'unknown', code: 71, value: hex('') }, 'capability 71 (long-lived graceful restart)'],
-  [{ kind: 'unknown', code: 9, value: hex('03') }, 'capability 9 (BGP role) 03'],
+  [{ kind: 'role', role: 'rs-client' }, 'role rs-client'],
+  [{ kind: 'unknown', code: 9, value: hex('05') }, 'capability 9 (BGP role) 05'],
   [{ kind: 'unknown', code: 200, value: hex('abcd') }, 'capability 200 abcd'],
 ])('capability text of %o', (capability, text) => {
   expect(capabilityText(capability)).toBe(text);

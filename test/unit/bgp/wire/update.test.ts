@@ -25,6 +25,60 @@ function octetCount(value: string): string {
   return (value.replace(/\s/g, '').length / 2).toString(16).padStart(2, '0');
 }
 
+describe('RFC 7911 §3: path identifiers are read past, in every field', () => {
+  const ADD_PATH = { ...EBGP, addPath: true };
+  const MP_PREFIX = '40 fd00024400000000';
+  const expected = {
+    unreach: [
+      { family: 'ipv4', prefixes: [prefix('10.244.9.0/24')] },
+      { family: 'ipv6', prefixes: [prefix('fd00:244::/64')] },
+    ],
+    reach: [
+      { family: 'ipv4', prefixes: [prefix('10.244.1.0/24'), prefix('0.0.0.0/0')] },
+      { family: 'ipv6', prefixes: [prefix('fd00:244::/64'), prefix('fd00:244::/64')] },
+    ],
+    faults: [],
+  };
+  const update = (id: (n: number) => string) =>
+    updateFrame({
+      withdrawn: `${id(9)} 18 0af409`,
+      attributes: [
+        mpReach(`0002 01 10 ${GLOBAL} 00 ${id(1)} ${MP_PREFIX} ${id(2)} ${MP_PREFIX}`),
+        mpUnreach(`0002 01 ${id(0)} ${MP_PREFIX}`),
+        CLASSIC,
+      ].join(' '),
+      nlri: `${id(1)} ${NLRI} ${id(0xffffffff)} 00`,
+    });
+
+  test('with ADD-PATH', () => {
+    const octets = (n: number) => n.toString(16).padStart(8, '0');
+    expect(decodeUpdate(update(octets), ADD_PATH)).toMatchObject(expected);
+  });
+
+  test('without it the same prefixes are written without them', () => {
+    expect(
+      decodeUpdate(
+        update(() => ''),
+        EBGP,
+      ),
+    ).toMatchObject(expected);
+  });
+
+  test.each([
+    ['an identifier cut short', updateFrame({ attributes: CLASSIC, nlri: '000001' }), '3/10'],
+    ['an identifier without a prefix', updateFrame({ attributes: CLASSIC, nlri: '00000001' }), '3/10'],
+    ['a prefix cut short behind it', updateFrame({ withdrawn: '00000001 18 0af4' }), '3/10'],
+    ['a prefix without one', updateFrame({ withdrawn: '18 0af401' }), '3/10'],
+    [
+      'MP_UNREACH_NLRI with an identifier cut short',
+      updateFrame({ attributes: mpUnreach('0002 01 0000') }),
+      '3/9 800f050002010000',
+    ],
+  ])('%s', (_name, bytes, fault) => {
+    expect(decodeFault(bytes, ADD_PATH)).toBe(fault);
+  });
+});
+
 describe('RFC 7606 §3 and §5.3: what is left as a reset', () => {
   test.each([
     ['withdrawn routes beyond the message', frame(2, '0001 0000'), '3/1'],
