@@ -10,11 +10,13 @@ import { createApi, EXIT, listen } from '../api/index.js';
 import { type ListenOptions, Speaker, systemClock, tcpTransport } from '../bgp/speaker/index.js';
 import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
 import { Dataplane, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
+import { type CheckedPlan, checkedPlan } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import { createDatastore, type Datastore } from './datastore/index.js';
 import { logDataplaneEvent } from './log.js';
-import { type Membership, planLocalChanges, planMembership, planPeerChanges } from './membership/index.js';
+import { type Membership, planLocalChanges, planPeerChanges } from './membership/index.js';
 import {
+  dynamicPeerRanges,
   listenOptionsOf,
   localRoutesOf,
   nodeFactsOf,
@@ -23,8 +25,9 @@ import {
   progressOf,
   routeChangeOf,
 } from './plan.js';
-import { checkText, formatConfigError, type Resources, type ResourcesResult } from './resources/index.js';
-import { bgpListenError, missingAddress, StartError } from './start-error.js';
+import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
+import type { Secrets } from './secrets.js';
+import { bgpListenError, StartError } from './start-error.js';
 import { AgentView } from './views/agent-view.js';
 
 /** What an earlier run left goes away after this time, where its peer has not said more by then. */
@@ -44,6 +47,7 @@ export class Agent {
   readonly #view: AgentView;
   readonly #api: FastifyInstance;
   #membership: Membership;
+  #secrets: Secrets;
   #speaker: Speaker;
   #leftoverRoutes = 0;
   /** Changes are carried out one after the other. */
@@ -71,8 +75,8 @@ export class Agent {
         throw new StartError(problem, { exitStatus: EXIT.usage });
       }
       for (const warning of first.warnings) options.log.warn(formatConfigError(warning));
-      const membership = await checkedMembership(first.resources, options.settings.nodeName);
-      const starting = new Agent(options, datastore, membership);
+      const plan = await checkedPlan(first.resources, options.settings.nodeName);
+      const starting = new Agent(options, datastore, plan);
       await starting.#begin();
       agent = starting;
       return agent;
@@ -85,12 +89,13 @@ export class Agent {
   private constructor(
     { settings, log, version }: AgentOptions,
     datastore: Datastore,
-    membership: Membership,
+    { membership, secrets }: CheckedPlan,
   ) {
     this.#settings = settings;
     this.#log = log;
     this.#datastore = datastore;
     this.#membership = membership;
+    this.#secrets = secrets;
     this.#dataplane = settings.dataplane ? this.#createDataplane() : undefined;
     this.#speaker = this.#createSpeaker(false);
     this.#view = new AgentView({
@@ -101,7 +106,15 @@ export class Agent {
       dataplane: this.#dataplane,
       membership: () => this.#membership,
     });
-    this.#api = createApi({ source: this.#view, logger: log.child({ part: 'api' }) });
+    this.#api = createApi({
+      source: this.#view,
+      actions: {
+        shutdown: (name, text) => this.#speaker.shutdownPeer(name, text),
+        reset: (name, text) => this.#speaker.resetPeer(name, text),
+        enable: (name) => this.#speaker.enablePeer(name),
+      },
+      logger: log.child({ part: 'api' }),
+    });
   }
 
   /** Takes over a newly read configuration, or says why the one in force stays. */
@@ -151,19 +164,19 @@ export class Agent {
   async #tryToTake(result: ResourcesResult): Promise<readonly string[] | undefined> {
     if ('errors' in result) return result.errors.map(formatConfigError);
     for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
-    const before = this.#membership;
+    const before = { membership: this.#membership, secrets: this.#secrets };
     try {
-      this.#membership = await checkedMembership(result.resources, this.#settings.nodeName);
+      this.#putInForce(await checkedPlan(result.resources, this.#settings.nodeName));
     } catch (error) {
-      if (error instanceof StartError) return [error.message];
+      if (error instanceof StartError) return error.message.split('\n');
       throw error;
     }
-    const { needsReset, reasons } = planLocalChanges(before, this.#membership);
+    const { needsReset, reasons } = planLocalChanges(before.membership, this.#membership);
     if (reasons.length > 0)
       this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
     this.#dataplane?.setNode(nodeFactsOf(this.#membership));
     if (needsReset) return await this.#replaceSpeaker(before);
-    this.#logPeerChanges(before);
+    this.#logPeerChanges(before.membership);
     this.#tellSpeaker();
     return undefined;
   }
@@ -178,7 +191,7 @@ export class Agent {
   }
 
   /** Our OPEN or our listener has changed: every session ends and begins anew. */
-  async #replaceSpeaker(before: Membership): Promise<readonly string[] | undefined> {
+  async #replaceSpeaker(before: CheckedPlan): Promise<readonly string[] | undefined> {
     const old = this.#speaker;
     await old.stop(notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE));
     this.#dataplane?.applyChanges([...old.rib.bestRoutes()].map(({ prefix }) => ({ prefix })));
@@ -188,8 +201,8 @@ export class Agent {
       return undefined;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
-      this.#membership = before;
-      this.#dataplane?.setNode(nodeFactsOf(before));
+      this.#putInForce(before);
+      this.#dataplane?.setNode(nodeFactsOf(this.#membership));
       this.#speaker = this.#createSpeaker(false);
       await this.#startSpeaker();
       return [error.message];
@@ -205,17 +218,24 @@ export class Agent {
     this.#tellSpeaker();
   }
 
+  #putInForce({ membership, secrets }: CheckedPlan): void {
+    this.#membership = membership;
+    this.#secrets = secrets;
+  }
+
   #tellSpeaker(): void {
     this.#speaker.setPolicy(policyOf(this.#membership));
     this.#speaker.setLocalRoutes(localRoutesOf(this.#membership));
-    this.#speaker.setPeers(peerConfigs(this.#membership));
+    this.#speaker.setPeers(peerConfigs(this.#membership, this.#secrets));
+    this.#speaker.setDynamicPeers(dynamicPeerRanges(this.#membership, this.#secrets));
   }
 
   #createSpeaker(restarted: boolean): Speaker {
-    const { localAs, bgpIdentifier } = this.#membership;
+    const { localAs, bgpIdentifier, clusterId } = this.#membership;
     return new Speaker({
       localAs,
       bgpIdentifier,
+      ...(clusterId === undefined ? {} : { clusterId }),
       listen: this.#listenOptions(),
       policy: policyOf(this.#membership),
       transport: tcpTransport,
@@ -246,13 +266,4 @@ export class Agent {
       },
     });
   }
-}
-
-/** @throws StartError where this node is not in the resources, or this machine does not have its address. */
-async function checkedMembership(resources: Resources, nodeName: string): Promise<Membership> {
-  const plan = planMembership(resources, nodeName);
-  if ('problem' in plan) throw new StartError(plan.problem, { exitStatus: EXIT.usage });
-  const problem = await missingAddress(nodeName, plan.membership.nodeAddress);
-  if (problem !== undefined) throw new StartError(problem);
-  return plan.membership;
 }

@@ -3,36 +3,74 @@
  *
  * Owns: the translation between the folders, and the timers that are the same for every peer. Pure.
  */
-import { poolPolicy } from '../bgp/policy/index.js';
+import { isDeepStrictEqual } from 'node:util';
+import { prefixContains } from '../bgp/net/index.js';
+import { type FilterRule, filterPolicy, type PeerFilters, poolPolicy } from '../bgp/policy/index.js';
 import type { BestPathChange, LocalRoute, RoutePolicy } from '../bgp/rib/index.js';
-import type { ListenOptions, PeerConfig, PeerStatus } from '../bgp/speaker/index.js';
+import type { DynamicPeerRange, ListenOptions, PeerConfig, PeerStatus } from '../bgp/speaker/index.js';
 import type { NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
-import type { Membership } from './membership/index.js';
+import type { Membership, PeerSpec } from './membership/index.js';
+import type { BgpFilter, BgpFilterRule } from './resources/index.js';
+import type { Secrets } from './secrets.js';
 
 /** Keepalives every 30 s; a silent peer is given up after 90 s. */
 const HOLD_TIME_SECONDS = 90;
 const CONNECT_RETRY_SECONDS = 5;
+const BGP_PORT = 179;
 /** How long peers keep our routes while the agent restarts; Calico's default of `maxRestartTime`. */
 const RESTART_TIME_SECONDS = 120;
 
-export function peerConfigs(membership: Membership): readonly PeerConfig[] {
-  const { localAs, nodeAddress6 } = membership;
-  return membership.peers.map(({ id, address, port, asn, place, dial, sourceAddress }) => ({
-    id,
-    address,
-    port,
-    asn,
+/** The peers with their secrets; their filters are in {@link policyOf}. */
+export function peerConfigs(membership: Membership, secrets: Secrets): readonly PeerConfig[] {
+  return membership.peers.map((peer) => {
+    const { id, address, port, asn, place, dial } = peer;
+    return { id, address, asn, dial, ...sessionSettings(membership, peer, secrets), port, place };
+  });
+}
+
+/** The ranges whose routers become peers when they connect. */
+export function dynamicPeerRanges(membership: Membership, secrets: Secrets): readonly DynamicPeerRange[] {
+  return membership.dynamicPeers.map((peer) => ({
+    name: peer.name,
+    prefix: peer.range,
+    asn: peer.asn ?? 'external',
+    limit: peer.limit,
+    template: sessionSettings(membership, peer, secrets),
+  }));
+}
+
+type SessionSpec = Pick<
+  PeerSpec,
+  'localAs' | 'sourceAddress' | 'routeReflectorClient' | 'nextHop' | 'options'
+>;
+
+/** All of a peer but who it is. */
+function sessionSettings(
+  { nodeAddress6 }: Membership,
+  { localAs, sourceAddress, routeReflectorClient, nextHop, options }: SessionSpec,
+  secrets: Secrets,
+): DynamicPeerRange['template'] {
+  const { restartTimeSeconds, holdTimeSeconds, allowedOwnAs, ttlSecurityHops, maxPrefixes, role } = options;
+  const password = options.password && secrets.valueOf(options.password);
+  return {
+    port: BGP_PORT,
     localAs,
-    place,
-    dial,
+    place: 'outside',
     ...(sourceAddress === undefined ? {} : { source: sourceAddress }),
     ...(nodeAddress6 === undefined ? {} : { localAddress6: nodeAddress6 }),
-    holdTimeSeconds: HOLD_TIME_SECONDS,
+    holdTimeSeconds: holdTimeSeconds ?? HOLD_TIME_SECONDS,
     connectRetrySeconds: CONNECT_RETRY_SECONDS,
-    restartTimeSeconds: RESTART_TIME_SECONDS,
+    restartTimeSeconds: restartTimeSeconds ?? RESTART_TIME_SECONDS,
     families: ['ipv4', 'ipv6'],
-  }));
+    ...(password === undefined ? {} : { password }),
+    ...(allowedOwnAs === undefined ? {} : { allowedOwnAs }),
+    ...(ttlSecurityHops === undefined ? {} : { ttlSecurityHops }),
+    ...(maxPrefixes === undefined ? {} : { maxPrefixes }),
+    ...(role === undefined ? {} : { role }),
+    ...(routeReflectorClient ? { routeReflectorClient } : {}),
+    ...(nextHop === 'auto' ? {} : { nextHop }),
+  };
 }
 
 /** What the settings of this node say goes before what the cluster says. */
@@ -44,19 +82,73 @@ export function listenOptionsOf(membership: Membership, settings: AgentSettings)
   };
 }
 
-/** What goes in and out without a filter: the pool policy. */
+/** What the filters of the peers say, and the pool policy where they say nothing. */
 export function policyOf(membership: Membership): RoutePolicy {
   const enabled = membership.pools.filter((pool) => !pool.disabled);
-  return poolPolicy({
+  const pools = poolPolicy({
     pools: enabled.map((pool) => pool.cidr),
     exportablePools: enabled.filter((pool) => !pool.disableBGPExport).map((pool) => pool.cidr),
     ownBlocks: membership.blocks,
-    advertisements: [],
+    advertisements: membership.advertisements,
   });
+  const peers = [...membership.peers, ...membership.dynamicPeers];
+  const filters = new Map(peers.map((peer) => [peer.id, filtersOf(peer)]));
+  return filterPolicy({ filters, filterIdOf, otherwise: pools, ownBlocks: membership.blocks });
 }
 
+/** Routers of one range, `dynamic/NAME/ADDRESS`, have its filters. */
+function filterIdOf(id: string): string {
+  return /^dynamic\/[^/]*/.exec(id)?.[0] ?? id;
+}
+
+function filtersOf({ filters }: Pick<PeerSpec, 'filters'>): PeerFilters {
+  return {
+    import: filters.flatMap((filter) => [...rules(filter, 'importV4'), ...rules(filter, 'importV6')]),
+    export: filters.flatMap((filter) => [...rules(filter, 'exportV4'), ...rules(filter, 'exportV6')]),
+  };
+}
+
+type RuleList = 'importV4' | 'importV6' | 'exportV4' | 'exportV6';
+
+function rules(filter: BgpFilter, list: RuleList): FilterRule[] {
+  const family = list.endsWith('V4') ? 'ipv4' : 'ipv6';
+  return filter[list].map((rule, index) => ({
+    name: `BGPFilter/${filter.name} spec.${list}[${index}]`,
+    family,
+    ...policyRule(rule),
+  }));
+}
+
+function policyRule(rule: BgpFilterRule): Omit<FilterRule, 'name' | 'family'> {
+  const { action, match, source, peerType, community, asPathPrefix, operations } = rule;
+  return {
+    action: action === 'Accept' ? 'accept' : 'reject',
+    ...(match === undefined ? {} : { prefix: match }),
+    ...(source === undefined ? {} : { source: 'peers' }),
+    ...(peerType === undefined ? {} : { peerType }),
+    ...(community === undefined ? {} : { community }),
+    ...(asPathPrefix === undefined ? {} : { asPathPrefix }),
+    operations,
+  };
+}
+
+/** Own blocks and advertisements, with the communities of every range that they are in. */
 export function localRoutesOf(membership: Membership): readonly LocalRoute[] {
-  return membership.blocks.map((prefix) => ({ prefix }));
+  const prefixes = new Set([...membership.blocks, ...membership.advertisements]);
+  return [...prefixes].map((prefix) => {
+    const carried = membership.prefixCommunities
+      .filter(({ cidr }) => prefixContains(cidr, prefix))
+      .flatMap(({ communities }) => communities);
+    const communities = new Set(carried.filter((community) => typeof community === 'number'));
+    const largeCommunities = carried
+      .filter((community) => typeof community !== 'number')
+      .filter((one, index, all) => all.findIndex((other) => isDeepStrictEqual(one, other)) === index);
+    return {
+      prefix,
+      ...(communities.size === 0 ? {} : { communities: [...communities] }),
+      ...(largeCommunities.length === 0 ? {} : { largeCommunities }),
+    };
+  });
 }
 
 export function nodeFactsOf(membership: Membership): NodeFacts {

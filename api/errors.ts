@@ -76,6 +76,17 @@ export const requestErrors = {
       allowed,
     }),
 
+  /** Of a peer that is down on purpose. */
+  peerIsShutDown: (name: string) =>
+    new ApiError(409, 'PEER_SHUT_DOWN', `${name} is shut down; enable it first.`),
+
+  onlyFromHere: () =>
+    new ApiError(
+      403,
+      'ONLY_FROM_THIS_MACHINE',
+      'Peers are only shut down, reset and enabled from this machine, and not by a web page.',
+    ),
+
   badRequest: (statusCode: number, message: string) => new ApiError(statusCode, 'BAD_REQUEST', message),
 
   internal: () => new ApiError(500, 'INTERNAL', 'The agent failed to answer; its log says why.'),

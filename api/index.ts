@@ -27,7 +27,7 @@ export { renderStatus } from './render/status.js';
 export { type Column, renderPairs, renderTable, type TextOptions } from './render/table.js';
 export * from './schemas/index.js';
 export { type ApiOptions, createApi } from './server.js';
-export type { ApiSource } from './source.js';
+export type { ApiSource, PeerActionOutcome, PeerActions } from './source.js';
 export {
   API_TARGET_FORMS,
   type ApiTarget,

@@ -2,7 +2,7 @@
  * The HTTP server: what is common to all resources. Each resource is a plugin of its own in `plugins/`.
  *
  * Owns: errors as JSON, the two forms of an answer, 404 and 405, the log of requests. Must not know: any resource.
- * Everything is read-only, so GET and HEAD are all there is.
+ * All but the actions on peers is read-only: there GET and HEAD are all there is.
  */
 import fastify, {
   type FastifyBaseLogger,
@@ -18,10 +18,11 @@ import { ApiError, requestErrors } from './errors.js';
 import { endpoints } from './plugins/endpoints.js';
 import { health } from './plugins/health.js';
 import { metrics } from './plugins/metrics.js';
+import { peerActions } from './plugins/peer-actions.js';
 import { peers } from './plugins/peers.js';
 import { routes } from './plugins/routes.js';
 import { status } from './plugins/status.js';
-import type { ApiSource } from './source.js';
+import type { ApiSource, PeerActions } from './source.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -45,6 +46,8 @@ export interface Endpoint {
 
 export interface ApiOptions {
   readonly source: ApiSource;
+  /** What may be asked of peers from this machine; absent: nothing, the API only shows. */
+  readonly actions?: PeerActions;
   /** Requests at debug, our own failures at error; absent: no log. */
   readonly logger?: FastifyBaseLogger;
   /** Where `/metrics` comes from; the metrics of the API are added to it. Absent: a registry of its own. */
@@ -54,7 +57,7 @@ export interface ApiOptions {
 const ALLOWED_METHODS = ['GET', 'HEAD'];
 
 /** Builds the server; `listen` opens it, `inject` asks it without a socket. */
-export function createApi({ source, logger, registry }: ApiOptions): FastifyInstance {
+export function createApi({ source, actions, logger, registry }: ApiOptions): FastifyInstance {
   const app = fastify({
     ...(logger && { loggerInstance: logger }),
     logController: new LogController({ disableRequestLogging: true }), // we log them at debug, see below
@@ -85,6 +88,7 @@ export function createApi({ source, logger, registry }: ApiOptions): FastifyInst
   app.register(endpoints, { source });
   app.register(routes, { source });
   app.register(peers, { source });
+  if (actions) app.register(peerActions, { source, actions });
   app.register(status, { source });
   app.register(health, { source });
   app.register(metrics, { source, ...(registry && { registry }) });
@@ -135,7 +139,10 @@ function sendError(error: FastifyError | ApiError, request: FastifyRequest, repl
 
 function toApiError(error: FastifyError | ApiError, request: FastifyRequest): ApiError {
   if (error instanceof ApiError) return error;
-  if (error.validation) return toParameterError(error.validation, request);
+  if (error.validation) {
+    const part = error.validationContext === 'body' ? 'body' : 'querystring';
+    return toParameterError(part, error.validation, request);
+  }
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return requestErrors.badRequest(error.statusCode, error.message);
   }
@@ -144,17 +151,20 @@ function toApiError(error: FastifyError | ApiError, request: FastifyRequest): Ap
 
 /** The validator's first finding, in the words of the parameter's own schema. */
 function toParameterError(
+  part: 'body' | 'querystring',
   findings: NonNullable<FastifyError['validation']>,
   request: FastifyRequest,
 ): ApiError {
   const [finding] = findings;
-  const parameters = parametersOf(request.routeOptions.schema);
+  const parameters = parametersOf(request.routeOptions.schema, part);
   const unknown = finding?.params['additionalProperty'];
   if (typeof unknown === 'string') {
     return requestErrors.unknownParameter(unknown, pathOf(request), Object.keys(parameters));
   }
   const name = finding?.instancePath.slice(1) ?? '';
-  const value = (request.query as Record<string, unknown>)[name];
+  const given = part === 'body' ? request.body : request.query;
+  if (name === '') return requestErrors.badRequest(400, 'The body must be a JSON object.');
+  const value = (given as Record<string, unknown>)[name];
   const { enum: allowed, description } = parameters[name] ?? {};
   return requestErrors.badParameter(
     name,
@@ -169,8 +179,11 @@ interface ParameterSchema {
   readonly enum?: readonly string[];
 }
 
-function parametersOf(schema: { querystring?: unknown } | undefined): Record<string, ParameterSchema> {
-  return (schema?.querystring as { properties?: Record<string, ParameterSchema> })?.properties ?? {};
+function parametersOf(
+  schema: { querystring?: unknown; body?: unknown } | undefined,
+  part: 'body' | 'querystring' = 'querystring',
+): Record<string, ParameterSchema> {
+  return (schema?.[part] as { properties?: Record<string, ParameterSchema> })?.properties ?? {};
 }
 
 function pathOf(request: FastifyRequest): string {

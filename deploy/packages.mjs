@@ -15,6 +15,12 @@ const LAB = ['iproute2', 'iputils-ping', 'bird2', 'tcpdump'];
 const ROUTERS = ['frr', 'gobgpd', 'openbgpd', 'exabgp'];
 const SETS = { lab: LAB, test: [...LAB, ...ROUTERS] };
 
+/** The command that asks for a set, and how to go on without this installer. */
+const COMMANDS = {
+  lab: { npm: 'npm run lab', afterwards: 'npm run build && node dist/lab.js' },
+  test: { npm: 'npm test', afterwards: 'npm run build && npx vitest run --config test/vitest.config.ts' },
+};
+
 /** What carries the lab where the running kernel cannot: a kernel that runs as a process, and modprobe for its modules. */
 const USER_MODE_LINUX = ['user-mode-linux', 'kmod'];
 
@@ -40,14 +46,12 @@ const refusal = whyNotHere();
 if (refusal !== undefined) {
   const all = [...SETS[set], ...USER_MODE_LINUX].join(' ');
   process.stderr.write(
-    [
-      `npm run ${set} ${refusal}.`,
-      'Install these packages yourself, as root (Debian and Ubuntu names):',
-      `  apt-get update && apt-get install -y --no-install-recommends ${all}`,
-      `(${USER_MODE_LINUX.join(' and ')} only where the kernel cannot make an ipip device)`,
-      `and run it as root: ${set === 'lab' ? 'npm run build && node dist/lab.js' : 'npm run build && npx vitest run --config test/vitest.config.ts'}`,
-      '',
-    ].join('\n'),
+    `${COMMANDS[set].npm} ${refusal}.
+Install these packages as root, by their names in Debian and Ubuntu:
+  apt-get update && apt-get install -y --no-install-recommends ${all}
+(${USER_MODE_LINUX.join(' and ')} only where the kernel cannot make an ipip device)
+then run, as root: ${COMMANDS[set].afterwards}
+`,
   );
   process.exit(1);
 }

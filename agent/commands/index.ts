@@ -13,6 +13,7 @@ import {
 import { VERSION } from '../version.js';
 import { AGENT_SUMMARY, agentHelp, runAgent } from './agent.js';
 import { check } from './check.js';
+import { decode } from './decode.js';
 import { kernelRoutes } from './kernel-routes.js';
 
 interface Entry {
@@ -20,7 +21,7 @@ interface Entry {
   run(argv: readonly string[], io: CliIo): Promise<ExitStatus>;
 }
 
-const hooks = { version: VERSION, kernelRoutes };
+const hooks = { version: VERSION, kernelRoutes, streams: () => process };
 
 const agent: Entry = {
   summary: AGENT_SUMMARY,
@@ -34,12 +35,17 @@ const agent: Entry = {
 
 const ENTRIES: ReadonlyMap<string, Entry> = new Map([
   ['agent', agent],
-  ...[clientCommands.status, clientCommands.peers, clientCommands.routes, check].map(
-    (command): [string, Entry] => [
-      command.name,
-      { summary: command.summary, run: (argv, io) => runCommand(command, argv, io, hooks) },
-    ],
-  ),
+  ...[
+    clientCommands.status,
+    clientCommands.peers,
+    clientCommands.peer,
+    clientCommands.routes,
+    check,
+    decode,
+  ].map((command): [string, Entry] => [
+    command.name,
+    { summary: command.summary, run: (argv, io) => runCommand(command, argv, io, hooks) },
+  ]),
 ]);
 
 /** Runs the command that the arguments name. */

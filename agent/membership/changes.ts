@@ -3,17 +3,20 @@
  *
  * Owns: the comparison of peers field by field. Must not know: how a change is carried out.
  */
-import { formatIpAddress, formatPrefix, type Ipv6 } from '../../bgp/net/index.js';
+import { formatIpAddress, formatPrefix, type Ipv4, type Ipv6 } from '../../bgp/net/index.js';
+import type { SecretSource } from '../resources/index.js';
 import type { Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
 
 /** A field of a value: its name for people, its text, and whether a session ends when it changes. */
 interface Field<T> {
   readonly name: string;
   readonly text: (value: T) => string;
-  readonly needsReset: boolean;
+  readonly needsReset: boolean | ((before: T, after: T) => boolean);
+  /** The text is for the comparison alone. */
+  readonly isLong?: true;
 }
 
-/** What the two ends agreed on, what the connection is bound to, and how a session's routes are treated: all but words. */
+/** A new session is for what the two ends agreed on and what the connection is bound to. */
 const PEER_FIELDS: readonly Field<PeerSpec>[] = [
   { name: 'address', text: (peer) => formatIpAddress(peer.address), needsReset: true },
   { name: 'port', text: (peer) => String(peer.port), needsReset: true },
@@ -25,16 +28,65 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
       peer.sourceAddress === undefined ? 'of the kernel' : formatIpAddress(peer.sourceAddress),
     needsReset: true,
   },
-  { name: 'place', text: (peer) => peer.place, needsReset: true },
+  { name: 'local AS number', text: (peer) => String(peer.localAs), needsReset: true },
+  {
+    name: 'password',
+    text: ({ options }) => secretText(options.password),
+    // From one key to another a connection can change.
+    needsReset: (before, after) =>
+      before.options.password === undefined || after.options.password === undefined,
+  },
+  { name: 'restart time', text: ({ options }) => secondsText(options.restartTimeSeconds), needsReset: true },
+  { name: 'hold time', text: ({ options }) => secondsText(options.holdTimeSeconds), needsReset: true },
+  { name: 'TTL security', text: ({ options }) => numberText(options.ttlSecurityHops), needsReset: true },
+  { name: 'role', text: ({ options }) => options.role ?? 'none', needsReset: true },
+  // What follows is in no OPEN and no connection: routes are judged anew, and only differences are sent.
+  { name: 'place', text: (peer) => peer.place, needsReset: false },
   {
     name: 'dial',
     text: ({ dial }) => (typeof dial === 'string' ? dial : `after ${dial.afterSeconds} s`),
-    needsReset: true,
+    needsReset: false,
   },
+  {
+    name: 'own AS numbers allowed',
+    text: ({ options }) => numberText(options.allowedOwnAs),
+    needsReset: false,
+  },
+  { name: 'limit of prefixes', text: ({ options }) => limitText(options.maxPrefixes), needsReset: false },
+  {
+    name: 'reflection client',
+    text: ({ routeReflectorClient }) => (routeReflectorClient ? 'yes' : 'no'),
+    needsReset: false,
+  },
+  { name: 'next hop', text: (peer) => peer.nextHop, needsReset: false },
+  {
+    name: 'filters',
+    text: ({ filters }) => filters.map(({ name }) => name).join(', ') || 'none',
+    needsReset: false,
+  },
+  { name: 'filter rules', text: ({ filters }) => contentText(filters), needsReset: false, isLong: true },
   { name: 'description', text: (peer) => peer.description, needsReset: false },
 ];
 
-const addressOrNone = (address: Ipv6 | undefined) =>
+const secondsText = (seconds: number | undefined) => (seconds === undefined ? 'default' : `${seconds} s`);
+const numberText = (number: number | undefined) => (number === undefined ? 'none' : String(number));
+
+/** Where it is kept, never what it is. */
+function secretText(source: SecretSource | undefined): string {
+  if (source === undefined) return 'none';
+  return source.type === 'file' ? `in ${source.path}` : `in $${source.name}`;
+}
+
+function limitText(limit: PeerSpec['options']['maxPrefixes']): string {
+  return limit === undefined ? 'none' : `${limit.limit} (${limit.action})`;
+}
+
+/** IPv6 prefixes are bigints, which JSON has no word for. */
+function contentText(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part));
+}
+
+const addressOrNone = (address: Ipv4 | Ipv6 | undefined) =>
   address === undefined ? 'none' : formatIpAddress(address);
 
 /** What our OPEN or our socket carries: a change ends every session. */
@@ -43,12 +95,24 @@ const LOCAL_FIELDS: readonly Field<Membership>[] = [
   { name: 'BGP identifier', text: (plan) => formatIpAddress(plan.bgpIdentifier), needsReset: true },
   { name: 'node address', text: (plan) => formatIpAddress(plan.nodeAddress), needsReset: true },
   { name: 'IPv6 node address', text: (plan) => addressOrNone(plan.nodeAddress6), needsReset: true },
+  { name: 'cluster id', text: (plan) => addressOrNone(plan.clusterId), needsReset: true },
   { name: 'node network', text: (plan) => formatPrefix(plan.nodeSubnet), needsReset: false },
   { name: 'listen port', text: (plan) => String(plan.listenPort), needsReset: true },
   {
     name: 'listen address',
     text: (plan) => (plan.listenAddress === undefined ? 'any' : formatIpAddress(plan.listenAddress)),
     needsReset: true,
+  },
+  {
+    name: 'advertisements',
+    text: (plan) => plan.advertisements.map(formatPrefix).join(', ') || 'none',
+    needsReset: false,
+  },
+  {
+    name: 'communities of announced prefixes',
+    text: (plan) => contentText(plan.prefixCommunities),
+    needsReset: false,
+    isLong: true,
   },
 ];
 
@@ -82,7 +146,11 @@ export function planLocalChanges(
 function differences<T>(fields: readonly Field<T>[], before: T, after: T) {
   const changed = fields.filter((field) => field.text(before) !== field.text(after));
   return {
-    reasons: changed.map((field) => `${field.name} ${field.text(before)} -> ${field.text(after)}`),
-    needsReset: changed.some((field) => field.needsReset),
+    reasons: changed.map(({ name, text, isLong }) =>
+      isLong ? `${name} changed` : `${name} ${text(before)} -> ${text(after)}`,
+    ),
+    needsReset: changed.some(({ needsReset }) =>
+      typeof needsReset === 'boolean' ? needsReset : needsReset(before, after),
+    ),
   };
 }

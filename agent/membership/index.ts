@@ -4,6 +4,7 @@
 export { planLocalChanges, planPeerChanges } from './changes.js';
 export { dialTowards, planMembership } from './membership.js';
 export type {
+  DynamicPeerSpec,
   Membership,
   MembershipResult,
   PeerChange,

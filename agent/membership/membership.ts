@@ -12,9 +12,16 @@ import {
   type Ipv4,
   prefixOf,
 } from '../../bgp/net/index.js';
-import { type BgpPeer, hasPeer, type NodeResource, type Resources, selects } from '../resources/index.js';
+import {
+  type BgpFilter,
+  type BgpPeer,
+  hasPeer,
+  type NodeResource,
+  type Resources,
+  selects,
+} from '../resources/index.js';
 import { didYouMean } from '../schema/index.js';
-import type { Membership, MembershipResult, PeerSpec } from './types.js';
+import type { DynamicPeerSpec, Membership, MembershipResult, PeerSpec } from './types.js';
 
 /** How long the lower address of a pair waits for the higher one to connect. */
 const LISTENER_DIALS_AFTER_SECONDS = 30;
@@ -23,6 +30,12 @@ const DEFAULT_PORT = 179;
 
 /** A node that takes part in BGP. */
 type Speaker = NodeResource & { readonly ipv4: NonNullable<NodeResource['ipv4']> };
+
+/** What the peerings with nodes that one resource asks for have in common. */
+interface NodePeering extends Pick<PeerSpec, 'nextHop' | 'filters' | 'options'> {
+  readonly origin: string;
+  readonly sourceAddress: BgpPeer['sourceAddress'];
+}
 
 /**
  * The plan of the node named `nodeName`.
@@ -45,9 +58,13 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
     ...(own.ipv6 && { nodeAddress6: own.ipv6.address }),
     listenPort: configuration.listenPort,
     ...(configuration.bindMode === 'NodeIP' && { listenAddress: own.ipv4.address }),
+    ...(own.routeReflectorClusterId !== undefined && { clusterId: own.routeReflectorClusterId }),
     blocks: [...own.podCIDRs].sort(comparePrefixes),
+    advertisements: configuration.advertisements,
+    prefixCommunities: configuration.prefixCommunities,
     pools: resources.pools,
     peers: planPeers(resources, own),
+    dynamicPeers: planDynamicPeers(resources, own),
   };
   return { membership };
 }
@@ -78,28 +95,40 @@ function planPeers(resources: Resources, own: Speaker): PeerSpec[] {
   return [...byAddress.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
+/** Route reflectors are in no mesh: whom they peer with, BGPPeers say. */
 function meshPeers(resources: Resources, own: Speaker): PeerSpec[] {
-  if (!resources.configuration.nodeToNodeMeshEnabled) return [];
-  return otherSpeakers(resources, own).map((node) =>
-    nodePeer(resources, own, node, `mesh/${node.name}`, 'node-to-node mesh', 'UseNodeIP'),
-  );
+  const { nodeToNodeMeshEnabled, mesh } = resources.configuration;
+  if (!nodeToNodeMeshEnabled || isReflector(own)) return [];
+  const peering: NodePeering = {
+    origin: 'node-to-node mesh',
+    sourceAddress: 'UseNodeIP',
+    nextHop: 'auto',
+    filters: [],
+    options: mesh,
+  };
+  return otherSpeakers(resources, own)
+    .filter((node) => !isReflector(node))
+    .map((node) => nodePeer(resources, own, node, `mesh/${node.name}`, peering));
+}
+
+function isReflector(node: NodeResource): boolean {
+  return node.routeReflectorClusterId !== undefined;
 }
 
 function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] {
   const { target } = peer;
   const description = `BGPPeer ${peer.name}`;
   if (target.type === 'nodes') {
+    const peering: NodePeering = { ...peer, origin: description, filters: filtersOf(resources, peer) };
     const isLocal = hasPeer(peer, own);
     const isTarget = selects(target.selector, own.labels);
     return otherSpeakers(resources, own)
       .filter(
         (node) => (isLocal && selects(target.selector, node.labels)) || (isTarget && hasPeer(peer, node)),
       )
-      .map((node) =>
-        nodePeer(resources, own, node, `peer/${peer.name}/${node.name}`, description, peer.sourceAddress),
-      );
+      .map((node) => nodePeer(resources, own, node, `peer/${peer.name}/${node.name}`, peering));
   }
-  if (!hasPeer(peer, own)) return [];
+  if (target.type === 'range' || !hasPeer(peer, own)) return [];
   const { address } = target;
   // A peer of all nodes that is a node itself has no session with itself.
   if (address === own.ipv4.address || address === own.ipv6?.address) return [];
@@ -107,20 +136,68 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
     ({ ipv4, ipv6 }) => address === ipv4?.address || address === ipv6?.address,
   );
   const source = sourceTowards(address, own, peer.sourceAddress);
+  const localAs = peer.localAsNumber ?? asNumberOf(resources, own);
+  const type = target.asNumber === localAs ? 'ibgp' : 'ebgp';
   return [
     {
       id: `peer/${peer.name}`,
       address,
       port: target.port ?? (node === undefined ? DEFAULT_PORT : resources.configuration.listenPort),
       asn: target.asNumber,
-      type: target.asNumber === asNumberOf(resources, own) ? 'ibgp' : 'ebgp',
+      localAs,
+      type,
       place: node === undefined ? 'outside' : 'cluster',
-      dial: node === undefined || !isSpeaker(node) ? 'now' : dialTowards(own.ipv4.address, node.ipv4.address),
+      dial: dialOf(peer, own, node),
       ...(source !== undefined && { sourceAddress: source }),
+      routeReflectorClient: isClient(own, node, type),
+      nextHop: peer.nextHop,
+      filters: filtersOf(resources, peer),
+      options: peer.options,
       ...(node !== undefined && { node: node.name }),
       description,
     },
   ];
+}
+
+function planDynamicPeers(resources: Resources, own: Speaker): DynamicPeerSpec[] {
+  return resources.peers.flatMap((peer) => {
+    const { target } = peer;
+    if (target.type !== 'range' || !hasPeer(peer, own)) return [];
+    const { range, asNumber, limit } = target;
+    return [
+      {
+        id: `dynamic/${peer.name}`,
+        name: peer.name,
+        range,
+        ...(asNumber !== undefined && { asn: asNumber }),
+        limit,
+        localAs: peer.localAsNumber ?? asNumberOf(resources, own),
+        routeReflectorClient: isReflector(own),
+        nextHop: peer.nextHop,
+        filters: filtersOf(resources, peer),
+        options: peer.options,
+      },
+    ];
+  });
+}
+
+function dialOf(peer: BgpPeer, own: Speaker, node: NodeResource | undefined): PeerSpec['dial'] {
+  if (peer.options.passive) return 'never';
+  return node === undefined || !isSpeaker(node) ? 'now' : dialTowards(own.ipv4.address, node.ipv4.address);
+}
+
+/** RFC 4456: a reflector reflects for all iBGP peers but the other reflectors of its cluster. */
+function isClient(own: Speaker, node: NodeResource | undefined, type: PeerSpec['type']): boolean {
+  return (
+    type === 'ibgp' &&
+    own.routeReflectorClusterId !== undefined &&
+    own.routeReflectorClusterId !== node?.routeReflectorClusterId
+  );
+}
+
+/** Those that do not exist are refused when the resources are read. */
+function filtersOf({ filters }: Resources, peer: BgpPeer): readonly BgpFilter[] {
+  return peer.filters.flatMap((name) => filters.filter((filter) => filter.name === name));
 }
 
 function otherSpeakers(resources: Resources, own: Speaker): Speaker[] {
@@ -132,20 +209,26 @@ function nodePeer(
   own: Speaker,
   node: Speaker,
   id: string,
-  origin: string,
-  sourceMode: BgpPeer['sourceAddress'],
+  { origin, sourceAddress, nextHop, filters, options }: NodePeering,
 ): PeerSpec {
   const asn = asNumberOf(resources, node);
-  const source = sourceTowards(node.ipv4.address, own, sourceMode);
+  const localAs = asNumberOf(resources, own);
+  const type = asn === localAs ? 'ibgp' : 'ebgp';
+  const source = sourceTowards(node.ipv4.address, own, sourceAddress);
   return {
     id,
     address: node.ipv4.address,
     port: resources.configuration.listenPort,
     asn,
-    type: asn === asNumberOf(resources, own) ? 'ibgp' : 'ebgp',
+    localAs,
+    type,
     place: 'cluster',
     dial: dialTowards(own.ipv4.address, node.ipv4.address),
     ...(source !== undefined && { sourceAddress: source }),
+    routeReflectorClient: isClient(own, node, type),
+    nextHop,
+    filters,
+    options,
     node: node.name,
     description: `${node.name} (${formatIpAddress(node.ipv4.address)}), ${origin}`,
   };

@@ -4,7 +4,7 @@
  * Owns: the shape of the plan. Must not know: sockets, sessions, routes.
  */
 import type { IpAddress, Ipv4, Ipv6, Prefix } from '../../bgp/net/index.js';
-import type { IpPool } from '../resources/index.js';
+import type { BgpFilter, BgpPeer, IpPool, PeeringOptions, PrefixCommunities } from '../resources/index.js';
 
 /** BGP as this node must run it. */
 export interface Membership {
@@ -20,12 +20,34 @@ export interface Membership {
   readonly listenPort: number;
   /** Absent: listen on every address. */
   readonly listenAddress?: Ipv4;
+  /** Present: this node is a route reflector of that cluster (RFC 4456). */
+  readonly clusterId?: Ipv4;
   /** The pod subnets of this node, in prefix order. */
   readonly blocks: readonly Prefix[];
+  /** What this node announces beside its blocks, in prefix order. */
+  readonly advertisements: readonly Prefix[];
+  /** What the announced routes in a prefix carry. */
+  readonly prefixCommunities: readonly PrefixCommunities[];
   /** All pools, disabled ones included, by name. */
   readonly pools: readonly IpPool[];
   /** By id. At most one per address. */
   readonly peers: readonly PeerSpec[];
+  /** By id. */
+  readonly dynamicPeers: readonly DynamicPeerSpec[];
+}
+
+/** Routers that become peers when they connect. */
+export interface DynamicPeerSpec
+  extends Pick<PeerSpec, 'localAs' | 'sourceAddress' | 'nextHop' | 'filters' | 'options'> {
+  /** `dynamic/BGPPEER`; each peer has its address behind it. */
+  readonly id: string;
+  readonly name: string;
+  readonly range: Prefix;
+  /** Absent: any but our own. */
+  readonly asn?: number;
+  readonly limit: number;
+  /** We reflect the routes of those that speak iBGP (RFC 4456). */
+  readonly routeReflectorClient: boolean;
 }
 
 /** One BGP peer of this node. */
@@ -35,6 +57,8 @@ export interface PeerSpec {
   readonly address: IpAddress;
   readonly port: number;
   readonly asn: number;
+  /** The AS number that the peer sees. */
+  readonly localAs: number;
   readonly type: 'ibgp' | 'ebgp';
   /** `cluster`: a node of these resources. `outside`: a router. */
   readonly place: 'cluster' | 'outside';
@@ -42,6 +66,12 @@ export interface PeerSpec {
   readonly dial: 'now' | 'never' | { readonly afterSeconds: number };
   /** Our address on the session. Absent: the kernel chooses. */
   readonly sourceAddress?: IpAddress;
+  /** We reflect the routes of this peer (RFC 4456). */
+  readonly routeReflectorClient: boolean;
+  readonly nextHop: BgpPeer['nextHop'];
+  /** In the order in which they are asked. */
+  readonly filters: readonly BgpFilter[];
+  readonly options: PeeringOptions;
   /** The name of the peer, where it is a node of the cluster. */
   readonly node?: string;
   /** Where the peer comes from, for people. */

@@ -14,6 +14,7 @@ import {
   type Prefix,
   prefixContains,
   prefixesOverlap,
+  prefixFamily,
   prefixOf,
 } from '../../bgp/net/index.js';
 import { didYouMean, formatLocation, type Path } from '../schema/index.js';
@@ -43,6 +44,9 @@ const RULES: readonly Rule[] = [
   peersInTheCluster,
   onePeeringPerRouter,
   ipv6PeersReachable,
+  oneRangeOnce,
+  peersNameFilters,
+  reflectorsHavePeers,
 ];
 
 /** All findings of all rules. */
@@ -272,11 +276,68 @@ function ipv6PeersReachable({ nodes, peers }: Draft): Finding[] {
         hasPeer(peer.resource, resource) && resource.ipv4 !== undefined && resource.ipv6 === undefined,
     );
     if (lacking === undefined) return [];
-    const message = `is an IPv6 address, but ${nameOf(lacking)} has none to connect from; add spec.bgp.ipv6Address there, or select other nodes`;
-    return [finding(peer, ['spec', 'peerIP'], message)];
+    const field = peer.resource.target.type === 'range' ? 'peerRange' : 'peerIP';
+    const message = `is IPv6, but ${nameOf(lacking)} has none to connect from; add spec.bgp.ipv6Address there, or select other nodes`;
+    return [finding(peer, ['spec', field], message)];
+  });
+}
+
+/** Ranges may lie in each other, the longest decides; of two equal ones nobody would know whose a router is. */
+function oneRangeOnce({ nodes, peers }: Draft): Finding[] {
+  const path = ['spec', 'peerRange'];
+  return peers.flatMap((peer, index) => {
+    const range = rangeOf(peer.resource);
+    const rival = peers
+      .slice(0, index)
+      .find(
+        (earlier) =>
+          range !== undefined &&
+          rangeOf(earlier.resource) === range &&
+          nodes.some(
+            ({ resource }) => hasPeer(peer.resource, resource) && hasPeer(earlier.resource, resource),
+          ),
+      );
+    if (range === undefined || rival === undefined) return [];
+    const message = `${formatPrefix(range)} is the range of ${nameOf(rival, path)} too; keep one of them`;
+    return [finding(peer, path, message)];
+  });
+}
+
+function rangeOf({ target }: BgpPeer): Prefix | undefined {
+  return target.type === 'range' ? target.range : undefined;
+}
+
+function peersNameFilters({ peers, filters }: Draft): Finding[] {
+  const names = filters.map(({ resource }) => resource.name);
+  return peers.flatMap((peer) =>
+    peer.resource.filters.flatMap((name, index) => {
+      if (names.includes(name)) return [];
+      const known = didYouMean(name, names) || `; there is ${names.join(', ') || 'none'}`;
+      return [
+        finding(peer, ['spec', 'filters', index], `"${name}" is no BGPFilter of these resources${known}`),
+      ];
+    }),
+  );
+}
+
+/** A reflector leaves the mesh: without a BGPPeer it is alone. */
+function reflectorsHavePeers({ nodes, peers }: Draft): Finding[] {
+  return nodes.flatMap((node) => {
+    const { resource } = node;
+    const isPeer = peers.some(
+      ({ resource: peer }) =>
+        hasPeer(peer, resource) ||
+        (peer.target.type === 'nodes' && selects(peer.target.selector, resource.labels)) ||
+        (peer.target.type === 'address' && nodeHasAddress(resource, peer.target.address)),
+    );
+    if (resource.routeReflectorClusterId === undefined || isPeer) return [];
+    const message =
+      'takes this node out of the mesh, and no BGPPeer selects it; add one with peerSelector for the reflectors';
+    return [finding(node, ['spec', 'bgp', 'routeReflectorClusterID'], message, 'warning')];
   });
 }
 
 function isIpv6Target(target: PeerTarget): boolean {
+  if (target.type === 'range') return prefixFamily(target.range) === 'ipv6';
   return target.type === 'address' && isIpv6(target.address);
 }

@@ -16,7 +16,10 @@ export type {
   IpPool,
   MatchOperator,
   NodeResource,
+  PeeringOptions,
   PeerTarget,
+  PrefixCommunities,
   Resources,
   ResourcesResult,
+  SecretSource,
 } from './types.js';

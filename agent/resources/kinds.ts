@@ -5,26 +5,15 @@
  * A new kind is a row here, a schema, and a list in {@link Draft}.
  */
 import { type StaticDecode, type TSchema, Type } from 'typebox';
-import { familyBits, type Prefix, prefixFamily, prefixLength } from '../../bgp/net/index.js';
+import { familyBits, prefixFamily, prefixLength } from '../../bgp/net/index.js';
 import { checkValue, type Fault, mapping, type Path } from '../schema/index.js';
-import {
-  bgpConfigurationSpec,
-  bgpFilterSpec,
-  bgpPeerSpec,
-  ipPoolSpec,
-  metadataSchema,
-  nodeSpec,
-} from './schemas.js';
+import { buildConfiguration, configurationRules } from './configuration.js';
+import { bgpFilterSpec } from './filter-schema.js';
+import { buildFilter, filterRules } from './filters.js';
+import { buildPeer, peerRules } from './peers.js';
+import { bgpConfigurationSpec, bgpPeerSpec, ipPoolSpec, metadataSchema, nodeSpec } from './schemas.js';
 import type { Labels } from './selector.js';
-import type {
-  BgpConfiguration,
-  BgpFilter,
-  BgpFilterRule,
-  BgpPeer,
-  IpPool,
-  NodeResource,
-  PeerTarget,
-} from './types.js';
+import type { BgpConfiguration, BgpFilter, BgpPeer, IpPool, NodeResource } from './types.js';
 
 /** A resource with its name for error messages and the way back to its lines. */
 export interface Located<T> {
@@ -117,12 +106,7 @@ export const KINDS: ReadonlyMap<string, KindReader> = new Map([
     kind({
       spec: bgpConfigurationSpec,
       rules: configurationRules,
-      build: (spec): BgpConfiguration => ({
-        asNumber: spec.asNumber,
-        nodeToNodeMeshEnabled: spec.nodeToNodeMeshEnabled,
-        listenPort: spec.listenPort,
-        bindMode: spec.bindMode,
-      }),
+      build: buildConfiguration,
       list: (draft) => draft.configurations,
     }),
   ],
@@ -165,6 +149,9 @@ function buildNode(spec: NodeSpec, header: Header): NodeResource {
     ...(bgp?.ipv4Address && { ipv4: bgp.ipv4Address }),
     ...(bgp?.ipv6Address && { ipv6: bgp.ipv6Address }),
     ...(bgp?.asNumber !== undefined && { asNumber: bgp.asNumber }),
+    ...(bgp?.routeReflectorClusterID !== undefined && {
+      routeReflectorClusterId: bgp.routeReflectorClusterID,
+    }),
   };
 }
 
@@ -206,116 +193,5 @@ function buildPool(spec: IpPoolSpec, header: Header): IpPool {
     disabled: spec.disabled,
     disableBGPExport: spec.disableBGPExport,
     nodeSelector: spec.nodeSelector,
-  };
-}
-
-function configurationRules(_spec: unknown, header: Header): Fault[] {
-  if (header.name === 'default') return [];
-  return [
-    {
-      path: ['metadata', 'name'],
-      message: `"${header.name}" is not "default": settings of single nodes are not supported yet; move them to the one named default`,
-    },
-  ];
-}
-
-type BgpPeerSpec = StaticDecode<typeof bgpPeerSpec>;
-
-function peerRules(spec: BgpPeerSpec): Fault[] {
-  const faults: Fault[] = [];
-  const fault = (field: string, message: string) => faults.push({ path: ['spec', field], message });
-  if (spec.node !== undefined && spec.nodeSelector !== undefined) {
-    fault('nodeSelector', 'stands beside node; keep one of them');
-  }
-  if (spec.peerSelector !== undefined) {
-    for (const field of ['peerIP', 'asNumber'] as const) {
-      if (spec[field] === undefined) continue;
-      fault(field, 'stands beside peerSelector, which takes it from the selected nodes; keep one of them');
-    }
-  } else if (spec.peerIP === undefined) {
-    fault('peerIP', 'is missing; write the address of the router, or peerSelector for nodes of the cluster');
-  } else if (spec.asNumber === undefined) {
-    fault('asNumber', 'is missing; write the AS number of the router');
-  }
-  return faults;
-}
-
-function buildPeer(spec: BgpPeerSpec, header: Header): BgpPeer {
-  return {
-    name: header.name,
-    nodes: spec.node !== undefined ? { name: spec.node } : { selector: spec.nodeSelector ?? { type: 'all' } },
-    target: peerTarget(spec),
-    sourceAddress: spec.sourceAddress,
-  };
-}
-
-function peerTarget(spec: BgpPeerSpec): PeerTarget {
-  if (spec.peerIP !== undefined && spec.asNumber !== undefined) {
-    return { type: 'address', ...spec.peerIP, asNumber: spec.asNumber };
-  }
-  return { type: 'nodes', selector: spec.peerSelector ?? { type: 'all' } };
-}
-
-type BgpFilterSpec = StaticDecode<typeof bgpFilterSpec>;
-type FilterRuleSpec = BgpFilterSpec['importV4'][number];
-
-const RULE_LISTS = ['importV4', 'exportV4', 'importV6', 'exportV6'] as const;
-
-function filterRules(spec: BgpFilterSpec): Fault[] {
-  return RULE_LISTS.flatMap((list) =>
-    spec[list].flatMap((rule, index) => {
-      const at = ['spec', list, index];
-      if ((rule.cidr === undefined) !== (rule.matchOperator === undefined)) {
-        const [given, absent] =
-          rule.cidr === undefined ? ['matchOperator', 'cidr'] : ['cidr', 'matchOperator'];
-        return [{ path: [...at, given], message: `stands without ${absent}; write both or none` }];
-      }
-      if (rule.prefixLength === undefined) return [];
-      if (rule.cidr === undefined) {
-        return [
-          { path: [...at, 'prefixLength'], message: 'stands without cidr; add cidr and matchOperator' },
-        ];
-      }
-      const { min, max } = lengthRange(rule.cidr, rule.prefixLength);
-      return min <= max
-        ? []
-        : [
-            {
-              path: [...at, 'prefixLength'],
-              message: `matches nothing: its min ${min} is above its max ${max}`,
-            },
-          ];
-    }),
-  );
-}
-
-function lengthRange(cidr: Prefix, range: FilterRuleSpec['prefixLength']): { min: number; max: number } {
-  return {
-    min: range?.min ?? prefixLength(cidr),
-    max: range?.max ?? familyBits(prefixFamily(cidr)),
-  };
-}
-
-function buildFilter(spec: BgpFilterSpec, header: Header): BgpFilter {
-  const rules = (list: readonly FilterRuleSpec[]) => list.map(buildFilterRule);
-  return {
-    name: header.name,
-    importV4: rules(spec.importV4),
-    exportV4: rules(spec.exportV4),
-    importV6: rules(spec.importV6),
-    exportV6: rules(spec.exportV6),
-  };
-}
-
-function buildFilterRule(rule: FilterRuleSpec): BgpFilterRule {
-  const { cidr, matchOperator } = rule;
-  return {
-    action: rule.action,
-    ...(cidr !== undefined &&
-      matchOperator !== undefined && {
-        match: { cidr, operator: matchOperator, lengthBits: lengthRange(cidr, rule.prefixLength) },
-      }),
-    ...(rule.source !== undefined && { source: rule.source }),
-    ...(rule.peerType !== undefined && { peerType: rule.peerType === 'eBGP' ? 'ebgp' : 'ibgp' }),
   };
 }

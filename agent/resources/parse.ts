@@ -25,6 +25,9 @@ const DEFAULT_CONFIGURATION: BgpConfiguration = {
   nodeToNodeMeshEnabled: true,
   listenPort: 179,
   bindMode: 'None',
+  advertisements: [],
+  prefixCommunities: [],
+  mesh: {},
 };
 
 /**

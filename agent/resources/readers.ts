@@ -17,6 +17,7 @@ import {
   type Prefix,
   parseCidr,
   parseIpAddress,
+  parseIpv4,
   parsePrefix,
   prefixAddress,
   prefixContainsAddress,
@@ -24,9 +25,10 @@ import {
   prefixLength,
   prefixOf,
 } from '../../bgp/net/index.js';
+import type { Community } from '../../bgp/policy/index.js';
 import { quote, type Reading } from '../schema/index.js';
 import { parseSelector, type Selector } from './selector.js';
-import type { InterfaceAddress } from './types.js';
+import type { InterfaceAddress, SecretSource } from './types.js';
 
 const MAX_AS_NUMBER = 0xffff_ffff;
 /** 0 (RFC 7607), AS_TRANS (RFC 6793) and the last of each size (RFC 7300) identify nobody. */
@@ -174,4 +176,78 @@ export function readName(value: string): Reading<string> {
     : {
         problem: `${quote(value)} is no name; use letters, digits, "-", "_" and ".", a letter or digit first and last`,
       };
+}
+
+/** `65000:100` (RFC 1997) or `65000:1:2` (RFC 8092). */
+export function readCommunity(value: string): Reading<Community> {
+  const parts = /^\d{1,10}(:\d{1,10}){1,2}$/.test(value) ? value.split(':').map(Number) : [];
+  const [first = 0, second = 0, third] = parts;
+  const most = third === undefined ? 0xffff : 0xffff_ffff;
+  if (parts.length === 0 || parts.some((part) => part > most)) {
+    return {
+      problem: `${quote(value)} is no community; write it like 65000:100 (two numbers up to 65535), or 65000:1:2 (three up to 4294967295)`,
+    };
+  }
+  return {
+    value:
+      third === undefined
+        ? first * 0x1_0000 + second
+        : { globalAdministrator: first, localData1: second, localData2: third },
+  };
+}
+
+/** A community, or the name of one. */
+export function readCommunityOrName(value: string): Reading<Community | string> {
+  return value.includes(':') ? readCommunity(value) : readName(value);
+}
+
+/** The cluster id of a route reflector, written like an IPv4 address (RFC 4456 section 7). */
+export function readClusterId(value: string): Reading<Ipv4> {
+  const id = parseIpv4(value);
+  return id === undefined || id === 0
+    ? { problem: `${quote(value)} is no cluster id; write it like 244.0.0.1` }
+    : { value: id };
+}
+
+const UNIT_SECONDS = [3600, 60, 1] as const;
+
+/** `90s`, `2m0s` or `1h`: whole seconds from `minimum` to `maximum`. */
+export function readSeconds(minimum: number, maximum: number): (value: string) => Reading<number> {
+  return (value) => {
+    const parts = /^(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?$/.exec(value);
+    if (parts === null) return { problem: `${quote(value)} is no duration; write it like 120s or 2m0s` };
+    const seconds = UNIT_SECONDS.reduce((sum, unit, at) => sum + unit * Number(parts[at + 1] ?? 0), 0);
+    return seconds >= minimum && seconds <= maximum
+      ? { value: seconds }
+      : { problem: `${quote(value)} is not between ${minimum} and ${maximum} seconds` };
+  };
+}
+
+const SECRET_REMEDY = 'write {file: /PATH} or {env: NAME}';
+
+/** Where a password is kept. No sentence of this function holds any part of the value: it may be the password. */
+export function readSecretSource(value: unknown): Reading<SecretSource> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return {
+      problem: `holds the password itself, and anyone who reads the file reads it; ${SECRET_REMEDY}`,
+    };
+  }
+  const entries = Object.entries(value as Readonly<Record<string, unknown>>);
+  const [key, place] = entries[0] ?? [];
+  if (entries.length !== 1 || (key !== 'file' && key !== 'env' && key !== 'secretKeyRef')) {
+    return { problem: `does not say where the password is kept; ${SECRET_REMEDY}` };
+  }
+  if (key === 'secretKeyRef') {
+    return {
+      problem: `is in a Secret of Kubernetes, which podroute does not read; mount it as a file and write {file: /PATH}`,
+    };
+  }
+  if (key === 'file') {
+    return typeof place === 'string' && /^\/[^\0]*$/.test(place)
+      ? { value: { type: 'file', path: place } }
+      : { problem: 'has a file that is no absolute path; write it like {file: /etc/podroute/tor.password}' };
+  }
+  return typeof place === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(place)
+    ? { value: { type: 'env', name: place } }
+    : { problem: 'has an env that is no name of a variable; write it like {env: TOR_PASSWORD}' };
 }

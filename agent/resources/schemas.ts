@@ -11,7 +11,6 @@ import {
   mapping,
   notYet,
   oneOf,
-  password,
   refused,
   scalar,
   text,
@@ -19,12 +18,16 @@ import {
 } from '../schema/index.js';
 import {
   readAsNumber,
-  readFilterPrefix,
+  readClusterId,
+  readCommunity,
+  readCommunityOrName,
   readInterfaceIpv4,
   readInterfaceIpv6,
   readName,
   readPeerAddress,
   readPrefix,
+  readSeconds,
+  readSecretSource,
   readSelector,
 } from './readers.js';
 import type { Labels } from './selector.js';
@@ -32,7 +35,6 @@ import type { Labels } from './selector.js';
 const NO_VXLAN =
   'is not supported: podroute tunnels by IPIP alone; take it out and set spec.ipipMode of the IPPool';
 const NO_WIREGUARD = 'is not supported: podroute does not encrypt; take it out';
-const NO_SERVICES = 'is not supported yet: podroute does not announce Kubernetes services; take it out';
 const SINCE_V1 = 'is a field of the old v1 API; take it out and write ';
 
 const labels = Type.Decode(
@@ -92,7 +94,12 @@ export const nodeSpec = mapping(
             'has no effect: the tunnel address of podroute is the network address of the first block of the node',
             "Calico's tunnel address.",
           ),
-          routeReflectorClusterID: notYet('Makes this node a route reflector of that cluster (RFC 4456)'),
+          routeReflectorClusterID: Type.Optional(
+            text(readClusterId, {
+              description:
+                'Makes this node a route reflector of that cluster (RFC 4456); it leaves the mesh.',
+            }),
+          ),
         },
         { description: 'BGP on this node; without it the node takes no part.' },
       ),
@@ -175,6 +182,25 @@ export const ipPoolSpec = mapping(
   { description: 'A range of pod addresses.', example: 'spec: {cidr: 10.244.0.0/16}' },
 );
 
+/** How long a peer may keep our routes while we restart: 12 bits (RFC 4724 section 3). */
+const MAX_RESTART_SECONDS = 4095;
+
+const password = (whose: string) =>
+  Type.Optional(
+    scalar(readSecretSource, {
+      description: `Where the TCP MD5 password ${whose} is kept: {file: PATH} or {env: NAME}.`,
+    }),
+  );
+
+const services = (which: string) =>
+  Type.Array(
+    mapping(
+      { cidr: text(readPrefix, { description: 'A range.', example: 'cidr: 10.96.0.0/12' }) },
+      { description: 'A range of addresses.' },
+    ),
+    { description: `Ranges of ${which} of services; every node announces them.`, default: [] },
+  );
+
 /** What all nodes share. */
 export const bgpConfigurationSpec = mapping(
   {
@@ -196,15 +222,47 @@ export const bgpConfigurationSpec = mapping(
       'has no effect: podroute programs the routes of the cluster itself',
       "Which of Calico's programs writes routes.",
     ),
-    nodeMeshPassword: password('TCP MD5 password of the mesh'),
-    nodeMeshMaxRestartTime: notYet('Graceful restart time of the mesh'),
-    communities: notYet('Names of communities', ['[]']),
-    prefixAdvertisements: notYet('Communities of announced prefixes', ['[]']),
-    serviceClusterIPs: refused(NO_SERVICES, 'Kubernetes services. Not supported yet.', ['[]']),
-    serviceExternalIPs: refused(NO_SERVICES, 'Kubernetes services. Not supported yet.', ['[]']),
-    serviceLoadBalancerIPs: refused(NO_SERVICES, 'Kubernetes services. Not supported yet.', ['[]']),
-    serviceLoadBalancerAggregation: refused(NO_SERVICES, 'Kubernetes services. Not supported yet.'),
-    ignoredInterfaces: notYet('Interfaces whose routes are not announced', ['[]']),
+    nodeMeshPassword: password('of the mesh'),
+    nodeMeshMaxRestartTime: Type.Optional(
+      text(readSeconds(0, MAX_RESTART_SECONDS), {
+        description: 'How long nodes of the mesh keep routes while an agent restarts.',
+      }),
+    ),
+    communities: Type.Array(
+      mapping(
+        {
+          name: text(readName, { description: 'The name.', example: 'name: backup' }),
+          value: text(readCommunity, { description: 'The community.', example: 'value: "65000:100"' }),
+        },
+        { description: 'A community with a name.' },
+      ),
+      { description: 'Names of communities.', default: [] },
+    ),
+    prefixAdvertisements: Type.Array(
+      mapping(
+        {
+          cidr: text(readPrefix, { description: 'The range.', example: 'cidr: 10.244.0.0/16' }),
+          communities: Type.Array(
+            text(readCommunityOrName, { description: 'A community, or the name of one.' }),
+            { description: 'What the routes carry.', example: 'communities: ["65000:100"]' },
+          ),
+        },
+        { description: 'Communities of the announced routes in a range.' },
+      ),
+      { description: 'Communities of what the nodes announce.', default: [] },
+    ),
+    serviceClusterIPs: services('cluster addresses'),
+    serviceExternalIPs: services('external addresses'),
+    serviceLoadBalancerIPs: services('load balancer addresses'),
+    serviceLoadBalancerAggregation: refused(
+      'is not supported: podroute announces whole ranges; write serviceLoadBalancerAggregation: Enabled',
+      'Single load balancer addresses. Not supported.',
+      ['Enabled'],
+    ),
+    ignoredInterfaces: withoutEffect(
+      'has no effect: podroute announces pod subnets and service ranges, and no routes of interfaces',
+      'Interfaces whose routes Calico does not announce.',
+    ),
     localWorkloadPeeringIPV4: notYet('Address for peerings with pods', ['']),
     localWorkloadPeeringIPV6: notYet('IPv6 address for peerings with pods', ['']),
   },
@@ -221,7 +279,19 @@ export const bgpPeerSpec = mapping(
     peerIP: Type.Optional(
       text(readPeerAddress, { description: 'Address of the router, with a port if it is not 179.' }),
     ),
-    asNumber: Type.Optional(scalar(readAsNumber, { description: 'AS number of the router.' })),
+    peerRange: Type.Optional(
+      text(readPrefix, {
+        description: 'Ours, instead of peerIP: whoever connects from there is a peer; it is never dialled.',
+      }),
+    ),
+    maxPeers: Type.Optional(
+      integer(1, 10_000, { description: 'Ours: how many peers of peerRange there may be at one time.' }),
+    ),
+    asNumber: Type.Optional(
+      scalar(readAsNumber, {
+        description: 'AS number of the router; with peerRange it may be left out, for any but our own.',
+      }),
+    ),
     peerSelector: Type.Optional(
       text(readSelector, {
         description: 'Nodes of the cluster to peer with, instead of peerIP and asNumber.',
@@ -236,62 +306,75 @@ export const bgpPeerSpec = mapping(
       'Whether nodes that peerSelector matches peer back.',
       ['Auto'],
     ),
-    nextHopMode: notYet('The next hop of announced routes', ['Auto']),
-    keepOriginalNextHop: notYet('Announces routes with the next hop unchanged', [false]),
-    password: password('TCP MD5 password'),
-    maxRestartTime: notYet('Graceful restart time'),
-    keepaliveTime: notYet('Keepalive interval'),
-    numAllowedLocalASNumbers: notYet('How often our own AS may be in a path', [0]),
-    localASNumber: notYet('AS number that this peer sees'),
-    ttlSecurity: notYet('GTSM (RFC 5082)'),
-    filters: notYet('Names of BGPFilters', ['[]']),
-    reachableBy: notYet('Gateway to the peer', ['']),
+    nextHopMode: Type.Optional(
+      oneOf(['Auto', 'Self', 'Keep'], {
+        description:
+          'The next hop of what the peer is told: this node, as received, or as BGP has it (Auto, the default).',
+      }),
+    ),
+    keepOriginalNextHop: Type.Optional(
+      Type.Boolean({ description: 'The older word for nextHopMode: Keep.' }),
+    ),
+    password: password('of the session'),
+    maxRestartTime: Type.Optional(
+      text(readSeconds(0, MAX_RESTART_SECONDS), {
+        description: 'How long the peer keeps our routes while the agent restarts; 120s by default.',
+      }),
+    ),
+    keepaliveTime: Type.Optional(
+      text(readSeconds(1, 21_845), {
+        description: 'How often keepalives are sent at least; the peer is given up after three times that.',
+      }),
+    ),
+    holdTime: Type.Optional(
+      text(readSeconds(3, 65_535), {
+        description: 'Ours: when a silent peer is given up; 90s by default, where the peer offers no less.',
+      }),
+    ),
+    passive: Type.Boolean({
+      description: 'Ours: waits for the router to connect and never does so itself.',
+      default: false,
+    }),
+    numAllowedLocalASNumbers: Type.Optional(
+      integer(0, 10, { description: 'How often our own AS may be in a path of the peer.' }),
+    ),
+    localASNumber: Type.Optional(
+      scalar(readAsNumber, { description: 'AS number that the router sees, instead of that of the node.' }),
+    ),
+    ttlSecurity: Type.Optional(
+      integer(1, 254, { description: 'GTSM (RFC 5082): the router is at most so many hops away.' }),
+    ),
+    filters: Type.Array(text(readName, { description: 'Name of a BGPFilter.' }), {
+      description: 'Names of BGPFilters, asked in this order.',
+      default: [],
+    }),
+    reachableBy: refused(
+      'is not supported: podroute adds no route to a router; add one to the machine, or take it out',
+      'Gateway to the router. Not supported.',
+      [''],
+    ),
     localWorkloadSelector: notYet('Peerings with pods', ['']),
-    maxPrefixes: notYet('Ours: how many prefixes the peer may announce'),
+    maxPrefixes: Type.Optional(
+      mapping(
+        {
+          limit: integer(1, 0xffff_ffff, {
+            description: 'How many prefixes of one family.',
+            example: 'limit: 1000',
+          }),
+          action: oneOf(['Warn', 'Restart', 'Stop'], {
+            description:
+              'What happens beyond: a warning, a session that is tried again later, or none any more.',
+            default: 'Stop',
+          }),
+        },
+        { description: 'Ours: how many prefixes the router may announce.' },
+      ),
+    ),
+    role: Type.Optional(
+      oneOf(['Provider', 'RS', 'RSClient', 'Customer', 'Peer'], {
+        description: 'Ours: what this node is to the router (RFC 9234).',
+      }),
+    ),
   },
   { description: 'A peering beyond the mesh.', example: 'spec: {peerIP: 192.168.1.1, asNumber: 65001}' },
-);
-
-const filterRule = (family: 'ipv4' | 'ipv6', maxLengthBits: number) =>
-  mapping(
-    {
-      action: oneOf(['Accept', 'Reject'], {
-        description: 'What happens to a route that matches.',
-        example: 'action: Accept',
-      }),
-      cidr: Type.Optional(text(readFilterPrefix(family), { description: 'Compared by matchOperator.' })),
-      matchOperator: Type.Optional(
-        oneOf(['Equal', 'NotEqual', 'In', 'NotIn'], {
-          description: 'Equal: that prefix itself. In: that prefix or inside it.',
-        }),
-      ),
-      prefixLength: Type.Optional(
-        mapping(
-          {
-            min: Type.Optional(integer(0, maxLengthBits, { description: 'Shortest prefix length.' })),
-            max: Type.Optional(integer(0, maxLengthBits, { description: 'Longest prefix length.' })),
-          },
-          { description: 'Narrows cidr to routes of these prefix lengths.' },
-        ),
-      ),
-      source: Type.Optional(oneOf(['RemotePeers'], { description: 'Only routes learned from peers.' })),
-      peerType: Type.Optional(oneOf(['eBGP', 'iBGP'], { description: 'Only towards peers of that type.' })),
-      interface: notYet('Outgoing interface'),
-      communities: notYet('Communities that the route must have'),
-      asPathPrefix: notYet('AS numbers that the path must begin with', ['[]']),
-      priority: notYet('Priority that the route must have'),
-      operations: notYet('Changes to the route', ['[]']),
-    },
-    { description: 'A rule; the first that matches decides.' },
-  );
-
-/** Rules for what comes in and goes out. */
-export const bgpFilterSpec = mapping(
-  {
-    importV4: Type.Array(filterRule('ipv4', 32), { description: 'Routes from the peer.', default: [] }),
-    exportV4: Type.Array(filterRule('ipv4', 32), { description: 'Routes to the peer.', default: [] }),
-    importV6: Type.Array(filterRule('ipv6', 128), { description: 'IPv6 routes from the peer.', default: [] }),
-    exportV6: Type.Array(filterRule('ipv6', 128), { description: 'IPv6 routes to the peer.', default: [] }),
-  },
-  { description: 'Rules for the routes of the peers that name it.', default: {} },
 );

@@ -5,6 +5,7 @@
  * Source: the resource kinds of apiVersion projectcalico.org/v3; our additions are marked.
  */
 import type { IpAddress, Ipv4, Ipv6, Prefix } from '../../bgp/net/index.js';
+import type { Community, RouteOperation } from '../../bgp/policy/index.js';
 import type { ConfigError } from '../schema/index.js';
 import type { Labels, Selector } from './selector.js';
 
@@ -24,6 +25,8 @@ export interface NodeResource {
   readonly ipv6?: InterfaceAddress<Ipv6>;
   /** Absent: `BgpConfiguration.asNumber`. */
   readonly asNumber?: number;
+  /** Present: this node is a route reflector of that cluster (RFC 4456) and takes no part in the mesh. */
+  readonly routeReflectorClusterId?: Ipv4;
   /** Ours: the pod subnets that this node owns and announces. */
   readonly podCIDRs: readonly Prefix[];
 }
@@ -52,9 +55,45 @@ export interface BgpConfiguration {
   readonly listenPort: number;
   /** `NodeIP`: listen on the node's address alone. */
   readonly bindMode: 'None' | 'NodeIP';
+  /** Prefixes that every node announces beside its blocks: service ranges, by field, each once, in prefix order. */
+  readonly advertisements: readonly Prefix[];
+  /** What own routes in a prefix carry; all that match add up. */
+  readonly prefixCommunities: readonly PrefixCommunities[];
+  /** Of the sessions of the mesh. */
+  readonly mesh: Pick<PeeringOptions, 'password' | 'restartTimeSeconds'>;
 }
 
-/** Whom a BGPPeer names: one router by address, or nodes of the cluster by label. */
+/** Communities of the announced routes that are in `cidr`. */
+export interface PrefixCommunities {
+  readonly cidr: Prefix;
+  readonly communities: readonly Community[];
+}
+
+/** Where a secret is kept; the value itself is read by the agent, and is never part of the resources. */
+export type SecretSource =
+  | { readonly type: 'file'; readonly path: string }
+  | { readonly type: 'env'; readonly name: string };
+
+/** How a session is run; what is absent is the agent's default. */
+export interface PeeringOptions {
+  /** TCP MD5 (RFC 2385). */
+  readonly password?: SecretSource;
+  /** How long the peer shall keep our routes while we restart (RFC 4724). */
+  readonly restartTimeSeconds?: number;
+  readonly holdTimeSeconds?: number;
+  /** RFC 5082: the peer is at most so many hops away. */
+  readonly ttlSecurityHops?: number;
+  /** How often our own AS may stand in a received path. */
+  readonly allowedOwnAs?: number;
+  /** Ours: the peer is waited for and never dialled. */
+  readonly passive?: true;
+  /** Ours: how many prefixes the peer may announce, and what happens beyond. */
+  readonly maxPrefixes?: { readonly limit: number; readonly action: 'warn' | 'restart' | 'stop' };
+  /** Ours: what this node is to the peer (RFC 9234). */
+  readonly role?: 'provider' | 'rs' | 'rs-client' | 'customer' | 'peer';
+}
+
+/** Whom a BGPPeer names: one router by address, nodes of the cluster by label, or routers that come from a range. */
 export type PeerTarget =
   | {
       readonly type: 'address';
@@ -63,7 +102,16 @@ export type PeerTarget =
       readonly port?: number;
       readonly asNumber: number;
     }
-  | { readonly type: 'nodes'; readonly selector: Selector };
+  | { readonly type: 'nodes'; readonly selector: Selector }
+  /** Ours: whoever connects from there. */
+  | {
+      readonly type: 'range';
+      readonly range: Prefix;
+      /** Absent: any but that of the node. */
+      readonly asNumber?: number;
+      /** Peers at one time. */
+      readonly limit: number;
+    };
 
 /** A peering beyond the mesh. */
 export interface BgpPeer {
@@ -73,6 +121,13 @@ export interface BgpPeer {
   readonly target: PeerTarget;
   /** `UseNodeIP`: connect from the node's address. `None`: the kernel chooses. */
   readonly sourceAddress: 'UseNodeIP' | 'None';
+  /** The AS number that this peer sees; absent: that of the node. */
+  readonly localAsNumber?: number;
+  /** The next hop of what the peer is told. */
+  readonly nextHop: 'self' | 'keep' | 'auto';
+  /** Names of BGPFilters, in the order in which they are asked. */
+  readonly filters: readonly string[];
+  readonly options: PeeringOptions;
 }
 
 /** How a rule compares a route's prefix with its own. */
@@ -90,6 +145,12 @@ export interface BgpFilterRule {
   /** Only routes learned from peers, not this node's own. */
   readonly source?: 'RemotePeers';
   readonly peerType?: 'ibgp' | 'ebgp';
+  /** Only routes that carry it. */
+  readonly community?: Community;
+  /** Only routes whose AS_PATH begins with these. */
+  readonly asPathPrefix?: readonly number[];
+  /** What becomes of an accepted route, in this order. */
+  readonly operations: readonly RouteOperation[];
 }
 
 /** Rules by direction and family. A filter has an effect only through a peer that names it. */

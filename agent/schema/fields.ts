@@ -98,22 +98,6 @@ export function descriptive(description: string) {
   return Type.Optional(Type.Unknown({ description }));
 }
 
-/** A password is named, never written; its value must not reach an error message or a log. */
-export function password(what: string) {
-  return Type.Optional(
-    Type.Refine(
-      Type.Unknown({
-        description: `${what}: {file: PATH}, {env: NAME} or {secretKeyRef: {name, key}}. Not supported yet.`,
-      }),
-      () => false,
-      (value) =>
-        typeof value === 'object' && value !== null
-          ? 'is not supported yet; take it out'
-          : 'holds the password itself, and anyone who reads the file reads it; take it out (passwords are not supported yet)',
-    ),
-  );
-}
-
 function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }

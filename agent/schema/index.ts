@@ -12,7 +12,6 @@ export {
   mapping,
   notYet,
   oneOf,
-  password,
   type Reading,
   refused,
   scalar,

@@ -51,11 +51,19 @@ export interface Command<Hooks = unknown> {
   readonly details?: readonly string[];
   /** The one optional argument, as shown in the help; absent: the command takes none. */
   readonly argument?: string;
+  /** How many more it takes after that one. */
+  readonly moreArguments?: number;
   readonly options: Readonly<Record<string, CommandOption>>;
   /** What each exit status means for this command. */
   readonly exits: readonly (readonly [status: ExitStatus, meaning: string])[];
   /** @throws {UsageError} where a value is wrong */
-  run(values: OptionValues, argument: string | undefined, io: CliIo, hooks: Hooks): Promise<ExitStatus>;
+  run(
+    values: OptionValues,
+    argument: string | undefined,
+    io: CliIo,
+    hooks: Hooks,
+    more: readonly string[],
+  ): Promise<ExitStatus>;
 }
 
 /** The command line is wrong; the message is one sentence. */
@@ -79,7 +87,7 @@ export async function runCommand<Hooks extends { readonly version: string }>(
   hooks: Hooks,
 ): Promise<ExitStatus> {
   try {
-    const { values, argument } = parse(command, argv);
+    const { values, argument, more } = parse(command, argv);
     if (values['help']) {
       io.stdout.write(renderHelp(command));
       return EXIT.ok;
@@ -88,7 +96,7 @@ export async function runCommand<Hooks extends { readonly version: string }>(
       io.stdout.write(`podroute ${hooks.version}\n`);
       return EXIT.ok;
     }
-    return await command.run(values, argument, io, hooks);
+    return await command.run(values, argument, io, hooks, more);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     io.stderr.write(`podroute ${command.name}: ${error.message}\n`);
@@ -141,11 +149,12 @@ function parse(command: Command<never>, argv: readonly string[]) {
       allowPositionals: true,
     });
     const [argument, ...extra] = positionals;
-    const unexpected = command.argument === undefined ? argument : extra[0];
+    const { moreArguments = 0 } = command;
+    const unexpected = command.argument === undefined ? argument : extra[moreArguments];
     if (unexpected !== undefined && !values['help']) {
       throw new UsageError(`unexpected argument "${unexpected}"`);
     }
-    return { values: values as OptionValues, argument };
+    return { values: values as OptionValues, argument, more: extra };
   } catch (error) {
     if (!isParseArgsError(error)) throw error;
     throw new UsageError(error.message.split('. ', 1)[0] ?? error.message); // what follows is advice for `--`

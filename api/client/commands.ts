@@ -1,5 +1,5 @@
 /**
- * The commands that look at a running agent: `status`, `peers`, `routes`.
+ * The commands that talk to a running agent: `status`, `peers`, `peer`, `routes`.
  *
  * Owns: which question each command asks and which exit status the answer means. Must not know: how the kernel is read;
  * for `routes` without an agent that is a hook.
@@ -10,7 +10,16 @@ import { renderPeer, renderPeers } from '../render/peers.js';
 import { renderRoutes, type ShownRoute } from '../render/routes.js';
 import { renderStatus } from '../render/status.js';
 import type { TextOptions } from '../render/table.js';
-import { Peer, PeerList, ROUTE_MODES, ROUTE_STATES, Route, RoutePage, Status } from '../schemas/index.js';
+import {
+  Peer,
+  PeerActionAnswer,
+  PeerList,
+  ROUTE_MODES,
+  ROUTE_STATES,
+  Route,
+  RoutePage,
+  Status,
+} from '../schemas/index.js';
 import { findRoute, MAX_PAGE_SIZE, type RouteQuery, selectRoutes } from '../select-routes.js';
 import {
   API_TARGET_FORMS,
@@ -30,6 +39,7 @@ import {
   UsageError,
 } from './command.js';
 import { fetchJson } from './fetch-json.js';
+import { doneText, PEER_ARGUMENTS, readPeerRequest } from './peer-command.js';
 
 /** What the commands need from the program that they are a part of. */
 export interface ClientHooks {
@@ -87,6 +97,22 @@ const peers: Command<ClientHooks> = {
     }),
 };
 
+const peer: Command<ClientHooks> = {
+  name: 'peer',
+  summary: 'Shut down, reset or enable a BGP peer, with a text for its operator.',
+  argument: PEER_ARGUMENTS,
+  moreArguments: 2,
+  options: COMMON_OPTIONS,
+  exits: [[EXIT.ok, 'done'], [EXIT.attention, 'the agent failed to answer'], ...COMMON_EXITS],
+  run: (values, action, io, _hooks, more) =>
+    ask(values, io, async ({ post, print }) => {
+      const request = readPeerRequest(action, more);
+      const answer = await post(request.path, PeerActionAnswer, request.body);
+      print(answer, () => doneText(request, answer.peer));
+      return EXIT.ok;
+    }),
+};
+
 const routes: Command<ClientHooks> = {
   name: 'routes',
   summary:
@@ -128,13 +154,18 @@ const routes: Command<ClientHooks> = {
 };
 
 /** By name, in the order of the help. */
-export const commands = { status, peers, routes } as const;
+export const commands = { status, peers, peer, routes } as const;
 
 interface Conversation {
   readonly target: ApiTarget;
   readonly get: <Schema extends TSchema>(
     path: string,
     schema: Schema,
+  ) => ReturnType<typeof fetchJson<Schema>>;
+  readonly post: <Schema extends TSchema>(
+    path: string,
+    schema: Schema,
+    body: unknown,
   ) => ReturnType<typeof fetchJson<Schema>>;
   /** Prints the answer in the form that was asked for. */
   print(answer: unknown, table: (options: TextOptions) => string): void;
@@ -154,6 +185,7 @@ async function ask(
     return await talk({
       target,
       get: (path, schema) => fetchJson(target, path, schema),
+      post: (path, schema, body) => fetchJson(target, path, schema, body),
       print: (answer, table) => {
         io.stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : table(options));
       },

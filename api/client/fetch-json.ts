@@ -1,7 +1,7 @@
 /**
  * Asks a running agent.
  *
- * Owns: one GET over TCP or a unix socket, and which error each way of failing is. Must not know: commands, tables.
+ * Owns: one GET or POST over TCP or a unix socket, and which error each way of failing is. Must not know: commands, tables.
  */
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -17,23 +17,28 @@ const TIMEOUT_MS = 5000;
 const NOBODY_LISTENS = ['ECONNREFUSED', 'ENOENT'];
 
 /**
- * The answer to `GET path`, checked against its schema; fields that the schema does not know are kept.
+ * The answer to `GET path`, or to `POST path` where there is a `body`, checked against its schema; fields that the schema does not know are kept.
  * @throws {AgentError}
  */
 export async function fetchJson<Schema extends TSchema>(
   target: ApiTarget,
   path: string,
   schema: Schema,
+  body?: unknown,
 ): Promise<Static<Schema>> {
-  const { status, body } = await get(target, path);
-  const answer = parse(body);
+  const { status, body: answered } = await ask(target, path, body);
+  const answer = parse(answered);
   if (Value.Check(schema, answer)) return answer;
   if (!Value.Check(ErrorAnswer, answer)) throw agentErrors.notAnAgent(target);
   const { message } = answer.error;
   throw status < 500 ? agentErrors.rejected(message) : agentErrors.failed(target, message);
 }
 
-async function get(target: ApiTarget, path: string): Promise<{ status: number; body: string }> {
+async function ask(
+  target: ApiTarget,
+  path: string,
+  body: unknown,
+): Promise<{ status: number; body: string }> {
   const place =
     target.type === 'unix' ? { socketPath: target.path } : { host: target.host, port: target.port };
   try {
@@ -42,14 +47,18 @@ async function get(target: ApiTarget, path: string): Promise<{ status: number; b
         {
           ...place,
           path,
-          headers: { accept: 'application/json' },
+          method: body === undefined ? 'GET' : 'POST',
+          headers: {
+            accept: 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
           agent: false,
           signal: AbortSignal.timeout(TIMEOUT_MS),
         },
         resolve,
       );
       outgoing.once('error', reject);
-      outgoing.end();
+      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
     return { status: response.statusCode ?? 0, body: await text(response) };
   } catch (error) {

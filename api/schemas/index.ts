@@ -1,6 +1,7 @@
 /** The shapes of all answers: TypeBox schemas, and the types derived from them. A schema and its type share a name. */
 export { ErrorAnswer } from './error.js';
 export { PEER_STATES, Peer, PeerList, type PeerRow, type PeerState } from './peer.js';
+export { PEER_ACTIONS, type PeerAction, PeerActionAnswer, PeerActionBody } from './peer-action.js';
 export {
   PEER_TYPES,
   ROUTE_MODES,

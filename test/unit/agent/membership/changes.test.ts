@@ -8,7 +8,7 @@ import {
   planPeerChanges,
 } from '../../../../agent/membership/index.js';
 import { parseIpv4, parseIpv6, parsePrefix } from '../../../../bgp/net/index.js';
-import { CLUSTER, node, resources } from '../../../support/manifests.js';
+import { CLUSTER, manifest, node, peer, resources } from '../../../support/manifests.js';
 
 function plan(nodeName: string, documents: readonly string[] = CLUSTER): Membership {
   const result = planMembership(resources(...documents), nodeName);
@@ -47,8 +47,23 @@ describe('changes of peers', () => {
     [{ asn: 65002 }, 'AS number 65001 -> 65002', true],
     [{ type: 'ibgp' }, 'type ebgp -> ibgp', true],
     [{ sourceAddress: address('192.168.1.99') }, 'source address 192.168.1.11 -> 192.168.1.99', true],
-    [{ place: 'cluster' }, 'place outside -> cluster', true],
-    [{ dial: { afterSeconds: 30 } }, 'dial now -> after 30 s', true],
+    [{ place: 'cluster' }, 'place outside -> cluster', false],
+    [{ dial: { afterSeconds: 30 } }, 'dial now -> after 30 s', false],
+    [{ localAs: 65009 }, 'local AS number 64512 -> 65009', true],
+    [{ options: { password: { type: 'file', path: '/run/tor' } } }, 'password none -> in /run/tor', true],
+    [{ options: { password: { type: 'env', name: 'TOR' } } }, 'password none -> in $TOR', true],
+    [{ options: { restartTimeSeconds: 60 } }, 'restart time default -> 60 s', true],
+    [{ options: { holdTimeSeconds: 30 } }, 'hold time default -> 30 s', true],
+    [{ options: { ttlSecurityHops: 1 } }, 'TTL security none -> 1', true],
+    [{ options: { allowedOwnAs: 2 } }, 'own AS numbers allowed none -> 2', false],
+    [
+      { options: { maxPrefixes: { limit: 10, action: 'stop' } } },
+      'limit of prefixes none -> 10 (stop)',
+      false,
+    ],
+    [{ options: { role: 'customer' } }, 'role none -> customer', true],
+    [{ routeReflectorClient: true }, 'reflection client no -> yes', false],
+    [{ nextHop: 'keep' }, 'next hop auto -> keep', false],
     [{ description: 'other' }, 'description BGPPeer tor -> other', false],
   ])('%o: %s, reset: %s', (change, reason, needsReset) => {
     expect(changed(change)).toMatchObject([{ reasons: [reason], needsReset }]);
@@ -59,6 +74,51 @@ describe('changes of peers', () => {
       { reasons: ['AS number 65001 -> 65002', 'description BGPPeer tor -> other'], needsReset: true },
     ]);
   });
+});
+
+describe('filters change without a reset', () => {
+  const withFilter = (action: string, ...names: readonly string[]) =>
+    plan('node-a', [
+      ...CLUSTER.slice(0, -1),
+      ...['edge', 'other'].map((name) =>
+        manifest('BGPFilter', name, {
+          importV6: [{ action, cidr: 'fd00::/8', matchOperator: 'In' }],
+        }),
+      ),
+      peer('tor', { nodeSelector: "rack == 'a'", peerIP: '192.168.1.1', asNumber: 65001, filters: names }),
+    ]).peers;
+  const reasons = (before: readonly PeerSpec[], after: readonly PeerSpec[]) =>
+    planPeerChanges(before, after).changed.map(({ reasons, needsReset }) => ({ reasons, needsReset }));
+
+  test('another rule in the same filter', () => {
+    expect(reasons(withFilter('Accept', 'edge'), withFilter('Reject', 'edge'))).toEqual([
+      { reasons: ['filter rules changed'], needsReset: false },
+    ]);
+  });
+
+  test('a filter more, and the order', () => {
+    expect(reasons(withFilter('Accept', 'edge'), withFilter('Accept', 'other', 'edge'))).toEqual([
+      { reasons: ['filters edge -> other, edge', 'filter rules changed'], needsReset: false },
+    ]);
+  });
+
+  test('a filter that the peer does not name', () => {
+    expect(reasons(withFilter('Accept'), withFilter('Reject'))).toEqual([]);
+  });
+});
+
+test('one key for another needs no reset, a first or a last one does', () => {
+  if (tor === undefined) throw new Error('the test cluster has no tor');
+  const withKey = (name?: string) => ({
+    ...tor,
+    options: name === undefined ? {} : { password: { type: 'env' as const, name } },
+  });
+  const resets = (before?: string, after?: string) =>
+    planPeerChanges([withKey(before)], [withKey(after)]).changed.map(({ needsReset }) => needsReset);
+  expect(resets('A', 'B')).toEqual([false]);
+  expect(resets('A')).toEqual([true]);
+  expect(resets(undefined, 'B')).toEqual([true]);
+  expect(resets('A', 'A')).toEqual([]);
 });
 
 describe('changes of the own node', () => {
@@ -76,6 +136,17 @@ describe('changes of the own node', () => {
     [
       { nodeSubnet: parsePrefix('192.168.0.0/16') ?? never() },
       'node network 192.168.1.0/24 -> 192.168.0.0/16',
+      false,
+    ],
+    [{ clusterId: address('244.0.0.1') }, 'cluster id none -> 244.0.0.1', true],
+    [
+      { advertisements: [parsePrefix('10.96.0.0/12') ?? never()] },
+      'advertisements none -> 10.96.0.0/12',
+      false,
+    ],
+    [
+      { prefixCommunities: [{ cidr: parsePrefix('10.96.0.0/12') ?? never(), communities: [1] }] },
+      'communities of announced prefixes changed',
       false,
     ],
     [{ listenPort: 1790 }, 'listen port 179 -> 1790', true],

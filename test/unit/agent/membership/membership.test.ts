@@ -22,6 +22,9 @@ function peerOf(membership: Membership, id: string): PeerSpec | undefined {
 
 const ids = (membership: Membership) => membership.peers.map((spec) => spec.id);
 
+/** What a peer is of which nothing special is said. */
+const PLAIN = { routeReflectorClient: false, nextHop: 'auto', filters: [], options: {} };
+
 describe('the own node', () => {
   test('its values come from its Node and the BGPConfiguration', () => {
     const membership = plan('node-a', ...CLUSTER, configuration({ asNumber: 64513, listenPort: 1790 }));
@@ -85,10 +88,12 @@ describe('the node-to-node mesh', () => {
       address: parseIpv4('192.168.1.11'),
       port: 179,
       asn: 64512,
+      localAs: 64512,
       type: 'ibgp',
       place: 'cluster',
       dial: 'now',
       sourceAddress: parseIpv4('192.168.1.12'),
+      ...PLAIN,
       node: 'node-a',
       description: 'node-a (192.168.1.11), node-to-node mesh',
     });
@@ -137,10 +142,12 @@ describe('BGPPeers by address', () => {
       address: parseIpv4('192.168.1.1'),
       port: 179,
       asn: 65001,
+      localAs: 64512,
       type: 'ebgp',
       place: 'outside',
       dial: 'now',
       sourceAddress: parseIpv4('192.168.1.11'),
+      ...PLAIN,
       description: 'BGPPeer tor',
     });
   });
@@ -242,3 +249,147 @@ describe('BGPPeers by label', () => {
     ]);
   });
 });
+
+describe('route reflectors (RFC 4456), as in Calico', () => {
+  const reflector = { routeReflectorClusterID: '244.0.0.1' };
+  const documents = [
+    pool(),
+    node('a', '192.168.1.11/24', ['10.244.1.0/24']),
+    node('b', '192.168.1.12/24', ['10.244.2.0/24']),
+    node('r', '192.168.1.21/24', [], reflector),
+    node('s', '192.168.1.22/24', [], reflector),
+    node('t', '192.168.1.23/24', [], { routeReflectorClusterID: '244.0.0.2' }),
+    peer('reflectors', { nodeSelector: 'all()', peerSelector: "rack in {'r', 's', 't'}" }),
+  ];
+  const clientsOf = (name: string) =>
+    plan(name, ...documents)
+      .peers.filter(({ routeReflectorClient }) => routeReflectorClient)
+      .map(({ node }) => node);
+
+  test('the cluster id is that of the Node', () => {
+    expect(plan('node-r', ...documents).clusterId).toBe(parseIpv4('244.0.0.1'));
+    expect(plan('node-a', ...documents)).not.toHaveProperty('clusterId');
+  });
+
+  test('reflectors leave the mesh, the other nodes stay in it', () => {
+    expect(ids(plan('node-a', ...documents))).toEqual([
+      'mesh/node-b',
+      'peer/reflectors/node-r',
+      'peer/reflectors/node-s',
+      'peer/reflectors/node-t',
+    ]);
+    expect(ids(plan('node-r', ...documents.slice(0, -1)))).toEqual([]);
+  });
+
+  test('a reflector reflects for all iBGP peers but the reflectors of its own cluster', () => {
+    expect(clientsOf('node-r')).toEqual(['node-a', 'node-b', 'node-t']);
+    expect(clientsOf('node-t')).toEqual(['node-a', 'node-b', 'node-r', 'node-s']);
+    expect(clientsOf('node-a')).toEqual([]);
+  });
+
+  test('an iBGP router is a client, an eBGP router is none', () => {
+    const tor = (asNumber: number) => peer('tor', { peerIP: '192.168.1.1', asNumber, node: 'node-r' });
+    const isClient = (asNumber: number) =>
+      peerOf(plan('node-r', ...documents, tor(asNumber)), 'peer/tor')?.routeReflectorClient;
+    expect(isClient(64512)).toBe(true);
+    expect(isClient(65001)).toBe(false);
+  });
+});
+
+describe('how a session is run', () => {
+  const nodes = [pool(), node('a', '192.168.1.11/24'), node('b', '192.168.1.12/24')];
+  const tor = (spec: object) => peer('tor', { peerIP: '192.168.1.1', asNumber: 65001, ...spec });
+
+  test('localASNumber is what the router sees, and decides between iBGP and eBGP', () => {
+    expect(peerOf(plan('node-a', ...nodes, tor({ localASNumber: 65001 })), 'peer/tor')).toMatchObject({
+      localAs: 65001,
+      type: 'ibgp',
+    });
+    expect(plan('node-a', ...nodes, tor({ localASNumber: 65001 })).localAs).toBe(64512);
+  });
+
+  test('passive waits for the router', () => {
+    expect(peerOf(plan('node-a', ...nodes, tor({ passive: true })), 'peer/tor')?.dial).toBe('never');
+  });
+
+  test('filters are those named, in that order, with their rules', () => {
+    const filter = (name: string) => manifest('BGPFilter', name, { importV4: [{ action: 'Accept' }] });
+    const documents = [
+      ...nodes,
+      filter('one'),
+      filter('two'),
+      filter('three'),
+      tor({ filters: ['two', 'one'] }),
+    ];
+    const { filters } = peerOf(plan('node-a', ...documents), 'peer/tor') ?? never();
+    expect(filters.map(({ name }) => name)).toEqual(['two', 'one']);
+    expect(filters[0]?.importV4).toEqual([{ action: 'Accept', operations: [] }]);
+  });
+
+  test('the options of a BGPPeer among nodes hold at both ends', () => {
+    const documents = [
+      ...nodes,
+      peer('pair', {
+        nodeSelector: "rack == 'a'",
+        peerSelector: "rack == 'b'",
+        password: { env: 'SECRET' },
+        nextHopMode: 'Self',
+      }),
+    ];
+    const expected = { nextHop: 'self', options: { password: { type: 'env', name: 'SECRET' } } };
+    expect(peerOf(plan('node-a', ...documents), 'peer/pair/node-b')).toMatchObject(expected);
+    expect(peerOf(plan('node-b', ...documents), 'peer/pair/node-a')).toMatchObject(expected);
+  });
+
+  test('password and restart time of the mesh are those of the BGPConfiguration, for the mesh alone', () => {
+    const mesh = { nodeMeshPassword: { file: '/run/mesh' }, nodeMeshMaxRestartTime: '5m0s' };
+    const membership = plan('node-a', ...nodes, tor({}), configuration(mesh));
+    const options = { password: { type: 'file', path: '/run/mesh' }, restartTimeSeconds: 300 };
+    expect(peerOf(membership, 'mesh/node-b')?.options).toEqual(options);
+    expect(peerOf(membership, 'peer/tor')?.options).toEqual({});
+  });
+
+  test('peerRange is for whoever connects, and no peer before', () => {
+    const range = peer('leafs', {
+      nodeSelector: "rack == 'a'",
+      peerRange: '192.168.1.128/25',
+      asNumber: 65001,
+      maxPeers: 7,
+      password: { env: 'SECRET' },
+    });
+    const membership = plan('node-a', ...nodes, range);
+    expect(ids(membership)).toEqual(['mesh/node-b']);
+    expect(membership.dynamicPeers).toEqual([
+      {
+        id: 'dynamic/leafs',
+        name: 'leafs',
+        range: parsePrefix('192.168.1.128/25'),
+        asn: 65001,
+        limit: 7,
+        localAs: 64512,
+        ...PLAIN,
+        options: { password: { type: 'env', name: 'SECRET' } },
+      },
+    ]);
+    expect(plan('node-b', ...nodes, range).dynamicPeers).toEqual([]);
+  });
+
+  test('what is announced beside the blocks comes from the BGPConfiguration', () => {
+    const membership = plan(
+      'node-a',
+      ...nodes,
+      configuration({
+        serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+        prefixAdvertisements: [{ cidr: '10.96.0.0/12', communities: ['65000:1'] }],
+      }),
+    );
+    expect(membership.advertisements.map(formatPrefix)).toEqual(['10.96.0.0/12']);
+    expect(membership.prefixCommunities).toEqual([
+      { cidr: parsePrefix('10.96.0.0/12'), communities: [65000 * 65536 + 1] },
+    ]);
+  });
+});
+
+function never(): never {
+  throw new Error('the plan has no such peer');
+}

@@ -92,7 +92,7 @@ describe('a conflict is an error', () => {
     [
       'an IPv6 router for a node without IPv6',
       [POOL, NODE_A, peer('tor', { peerIP: '2001:db8::1', asNumber: 65001 })],
-      'cluster.yaml:5: BGPPeer/tor spec.peerIP: is an IPv6 address, but Node/node-a (cluster.yaml:3) has none to connect from; add spec.bgp.ipv6Address there, or select other nodes',
+      'cluster.yaml:5: BGPPeer/tor spec.peerIP: is IPv6, but Node/node-a (cluster.yaml:3) has none to connect from; add spec.bgp.ipv6Address there, or select other nodes',
     ],
   ])('%s', (_name, documents, expected) => {
     expect(errorsOf(...documents)).toBe(expected);

@@ -24,6 +24,16 @@ function warningsOf(result: ResourcesResult): string {
 
 const yaml = (text: string) => parseResources([{ path: 'cluster.yaml', text }]);
 
+const DEFAULT_CONFIGURATION = {
+  asNumber: 64512,
+  nodeToNodeMeshEnabled: true,
+  listenPort: 179,
+  bindMode: 'None',
+  advertisements: [],
+  prefixCommunities: [],
+  mesh: {},
+};
+
 describe('what is read', () => {
   test('the example of the documentation', () => {
     const result = yaml(`
@@ -67,13 +77,16 @@ spec: {nodeSelector: "rack == 'a'", peerIP: 192.168.1.1, asNumber: 65001}
             nodeSelector: { type: 'all' },
           },
         ],
-        configuration: { asNumber: 64512, nodeToNodeMeshEnabled: true, listenPort: 179, bindMode: 'None' },
+        configuration: DEFAULT_CONFIGURATION,
         peers: [
           {
             name: 'tor',
             nodes: { selector: { type: 'compare', key: 'rack', operator: '==', value: 'a' } },
             target: { type: 'address', address: parseIpv4('192.168.1.1'), asNumber: 65001 },
             sourceAddress: 'UseNodeIP',
+            nextHop: 'auto',
+            filters: [],
+            options: {},
           },
         ],
         filters: [],
@@ -90,12 +103,8 @@ spec: {nodeSelector: "rack == 'a'", peerIP: 192.168.1.1, asNumber: 65001}
       { name: 'pods', ipipMode: 'Never', blockSize: 26 },
       { name: 'six', blockSize: 122 },
     ]);
-    expect(read.configuration).toEqual({
-      asNumber: 64512,
-      nodeToNodeMeshEnabled: true,
-      listenPort: 179,
-      bindMode: 'None',
-    });
+    expect(read.configuration).toEqual(DEFAULT_CONFIGURATION);
+    expect(resources(pool(), configuration({})).configuration).toEqual(DEFAULT_CONFIGURATION);
   });
 
   test('a manifest as exported from a Calico cluster, bookkeeping and lists included', () => {
@@ -233,8 +242,9 @@ spec:
             action: 'Accept',
             match: { cidr: parsePrefix('10.0.0.0/8'), operator: 'In', lengthBits: { min: 8, max: 24 } },
             peerType: 'ebgp',
+            operations: [],
           },
-          { action: 'Reject', source: 'RemotePeers' },
+          { action: 'Reject', source: 'RemotePeers', operations: [] },
         ],
         exportV4: [],
         importV6: [],
@@ -419,19 +429,9 @@ items:
       'spec.natOutgoing: is not supported yet',
     ],
     [
-      'filters of a peer',
+      'a filter that does not exist',
       peer('tor', { peerIP: '192.168.1.1', asNumber: 1, filters: ['f'] }),
-      'spec.filters: is not supported yet',
-    ],
-    [
-      'keepOriginalNextHop',
-      peer('tor', { peerIP: '192.168.1.1', asNumber: 1, keepOriginalNextHop: true }),
-      'spec.keepOriginalNextHop: is not supported yet',
-    ],
-    [
-      'services',
-      configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] }),
-      'spec.serviceClusterIPs: is not supported yet',
+      'spec.filters[0]: "f" is no BGPFilter of these resources; there is none',
     ],
     [
       'a filter rule for nothing',

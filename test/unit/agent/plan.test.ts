@@ -1,0 +1,237 @@
+/** A membership in the words of the speaker: peers, policy and own routes. */
+import { describe, expect, test } from 'vitest';
+import { type Membership, planMembership } from '../../../agent/membership/index.js';
+import { dynamicPeerRanges, localRoutesOf, peerConfigs, policyOf } from '../../../agent/plan.js';
+import { Secrets } from '../../../agent/secrets.js';
+import { formatPrefix } from '../../../bgp/net/index.js';
+import type { PeerConfig } from '../../../bgp/speaker/index.js';
+import { configuration, manifest, node, peer, pool, resources } from '../../support/manifests.js';
+import { address, attributes, node as cluster, prefix, router } from '../../support/rib.js';
+
+const BASE = [
+  pool(),
+  node('a', '192.168.1.11/24', ['10.244.1.0/24'], { ipv6Address: 'fd00::11/64' }),
+  node('b', '192.168.1.12/24', ['10.244.2.0/24']),
+];
+
+function plan(...documents: readonly string[]): Membership {
+  const result = planMembership(resources(...BASE, ...documents), 'node-a');
+  if ('problem' in result) throw new Error(result.problem);
+  return result.membership;
+}
+
+const tor = (spec: object = {}) => peer('tor', { peerIP: '192.168.1.1', asNumber: 65001, ...spec });
+
+async function configOf(id: string, ...documents: readonly string[]): Promise<PeerConfig | undefined> {
+  const membership = plan(...documents);
+  const passwords = membership.peers.flatMap(({ options }) => options.password ?? []);
+  const read = await Secrets.read(passwords, { TOR: 'secret' });
+  if ('problems' in read) throw new Error(read.problems.join());
+  return peerConfigs(membership, read.secrets).find((config) => config.id === id);
+}
+
+describe('peers', () => {
+  const DEFAULTS = {
+    id: 'peer/tor',
+    address: address('192.168.1.1'),
+    port: 179,
+    asn: 65001,
+    localAs: 64512,
+    place: 'outside',
+    dial: 'now',
+    source: address('192.168.1.11'),
+    localAddress6: address('fd00::11'),
+    holdTimeSeconds: 90,
+    connectRetrySeconds: 5,
+    restartTimeSeconds: 120,
+    families: ['ipv4', 'ipv6'],
+  };
+
+  test('of which nothing special is said', async () => {
+    expect(await configOf('peer/tor', tor())).toEqual(DEFAULTS);
+  });
+
+  test.each<[object, object]>([
+    [{ password: { env: 'TOR' } }, { password: 'secret' }],
+    [{ maxRestartTime: '5m0s' }, { restartTimeSeconds: 300 }],
+    [{ holdTime: '30s' }, { holdTimeSeconds: 30 }],
+    [{ keepaliveTime: '10s' }, { holdTimeSeconds: 30 }],
+    [{ ttlSecurity: 2 }, { ttlSecurityHops: 2 }],
+    [{ numAllowedLocalASNumbers: 1 }, { allowedOwnAs: 1 }],
+    [{ localASNumber: 65099 }, { localAs: 65099 }],
+    [{ passive: true }, { dial: 'never' }],
+    [{ maxPrefixes: { limit: 9, action: 'Warn' } }, { maxPrefixes: { limit: 9, action: 'warn' } }],
+    [{ role: 'RSClient' }, { role: 'rs-client' }],
+    [{ nextHopMode: 'Self' }, { nextHop: 'self' }],
+    [{ nextHopMode: 'Keep' }, { nextHop: 'keep' }],
+    [{ nextHopMode: 'Auto' }, {}],
+    [{ keepOriginalNextHop: true }, { nextHop: 'keep' }],
+    [{ keepOriginalNextHop: false }, {}],
+    [{ peerIP: '192.168.1.1:1790' }, { port: 1790 }],
+  ])('%j', async (spec, expected) => {
+    expect(await configOf('peer/tor', tor(spec))).toEqual({ ...DEFAULTS, ...expected });
+  });
+});
+
+describe('ranges of peers', () => {
+  test('have the settings of a peer without its name, and any AS where none is said', () => {
+    const range = peer('leafs', { peerRange: '192.168.1.128/25', holdTime: '30s', nextHopMode: 'Self' });
+    expect(dynamicPeerRanges(plan(range), Secrets.none)).toEqual([
+      {
+        name: 'leafs',
+        prefix: prefix('192.168.1.128/25'),
+        asn: 'external',
+        limit: 100,
+        template: {
+          port: 179,
+          localAs: 64512,
+          place: 'outside',
+          localAddress6: address('fd00::11'),
+          holdTimeSeconds: 30,
+          connectRetrySeconds: 5,
+          restartTimeSeconds: 120,
+          families: ['ipv4', 'ipv6'],
+          nextHop: 'self',
+        },
+      },
+    ]);
+  });
+
+  test('have their filters, whatever the address of the peer', () => {
+    const edge = manifest('BGPFilter', 'edge', { importV4: [{ action: 'Accept' }] });
+    const range = peer('leafs', { peerRange: '192.168.1.128/25', filters: ['edge'] });
+    const policy = policyOf(plan(edge, range));
+    const accepts = (id: string) => {
+      const from = router(1, { id });
+      const route = { peer: from, attributes: attributes(), nextHop: { address: address('192.168.1.1') } };
+      return policy.importRoute(from, prefix('203.0.113.0/24'), route).accept;
+    };
+    expect(accepts('dynamic/leafs/192.168.1.130')).toBe(true);
+    expect(accepts('dynamic/leafs/fd00::130')).toBe(true);
+    expect(accepts('dynamic/other/192.168.1.130')).toBe(false);
+  });
+});
+
+describe('policy', () => {
+  const filter = (spec: object) => manifest('BGPFilter', 'edge', spec);
+  const outside = router(1, { id: 'peer/tor' });
+  const route = { peer: outside, attributes: attributes(), nextHop: { address: address('192.168.1.1') } };
+
+  test('without filters is the pool policy', () => {
+    const policy = policyOf(plan(tor()));
+    expect(policy.importRoute(outside, prefix('10.244.9.0/24'), route)).toEqual({ accept: true });
+    expect(policy.importRoute(outside, prefix('203.0.113.0/24'), route)).toMatchObject({ accept: false });
+  });
+
+  test('a filter widens and narrows it, and a refusal names filter, list and rule', () => {
+    const policy = policyOf(
+      plan(
+        filter({
+          importV4: [
+            { action: 'Accept', cidr: '203.0.113.0/24', matchOperator: 'Equal' },
+            { action: 'Reject', cidr: '10.244.9.0/24', matchOperator: 'Equal' },
+          ],
+        }),
+        tor({ filters: ['edge'] }),
+      ),
+    );
+    expect(policy.importRoute(outside, prefix('203.0.113.0/24'), route)).toEqual({ accept: true });
+    expect(policy.importRoute(outside, prefix('10.244.9.0/24'), route)).toEqual({
+      accept: false,
+      reason: 'BGPFilter/edge spec.importV4[1] rejects it',
+    });
+    expect(policy.importRoute(outside, prefix('10.244.8.0/24'), route)).toEqual({ accept: true });
+    expect(policy.importRoute(outside, prefix('192.0.2.0/24'), route)).toMatchObject({ accept: false });
+  });
+
+  test('each list is for its direction and family', () => {
+    const lists = { exportV4: [{ action: 'Accept' }], importV6: [{ action: 'Accept' }] };
+    const policy = policyOf(plan(filter(lists), tor({ filters: ['edge'] })));
+    const other = { ...route, peer: router(2) };
+    expect(policy.exportRoute(outside, prefix('203.0.113.0/24'), other)).toEqual({ accept: true });
+    expect(policy.exportRoute(outside, prefix('2001:db8::/32'), other)).toMatchObject({ accept: false });
+    expect(policy.importRoute(outside, prefix('2001:db8::/32'), route)).toEqual({ accept: true });
+    expect(policy.importRoute(outside, prefix('203.0.113.0/24'), route)).toMatchObject({ accept: false });
+  });
+
+  test('what a rule asks and does arrives whole', () => {
+    const rule = {
+      action: 'Accept',
+      source: 'RemotePeers',
+      peerType: 'eBGP',
+      communities: { values: ['65000:7'] },
+      asPathPrefix: [65001, '65002'],
+      operations: [{ addCommunity: { value: '65000:1:2' } }, { setMED: { value: 5 } }],
+    };
+    const policy = policyOf(plan(filter({ importV4: [rule] }), tor({ filters: ['edge'] })));
+    const asPath = [{ kind: 'sequence' as const, asns: [65001, 65002] }];
+    const matching = { ...route, attributes: attributes({ asPath, communities: [65000 * 65536 + 7] }) };
+    expect(policy.importRoute(outside, prefix('203.0.113.0/24'), matching)).toMatchObject({
+      path: {
+        attributes: {
+          med: 5,
+          largeCommunities: [{ globalAdministrator: 65000, localData1: 1, localData2: 2 }],
+        },
+      },
+    });
+    for (const attributesOf of [{ asPath }, { communities: [65000 * 65536 + 7] }]) {
+      const lacking = { ...route, attributes: attributes(attributesOf) };
+      expect(policy.importRoute(outside, prefix('203.0.113.0/24'), lacking)).toMatchObject({ accept: false });
+    }
+    const ibgp = { ...outside, type: 'ibgp' as const };
+    expect(policy.importRoute(ibgp, prefix('203.0.113.0/24'), matching)).toMatchObject({ accept: false });
+  });
+
+  test('service ranges go to every peer and are taken from none', () => {
+    const policy = policyOf(plan(tor(), configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })));
+    const own = { attributes: attributes(), nextHop: { address: address('0.0.0.0') } };
+    for (const to of [outside, cluster(12, { id: 'mesh/node-b' })]) {
+      expect(policy.exportRoute(to, prefix('10.96.0.0/12'), own)).toEqual({ accept: true });
+      expect(policy.importRoute(to, prefix('10.96.0.0/12'), route)).toMatchObject({ accept: false });
+    }
+  });
+});
+
+describe('own routes', () => {
+  const told = (spec: object) =>
+    localRoutesOf(plan(configuration(spec))).map(({ prefix: to, ...rest }) => ({
+      to: formatPrefix(to),
+      ...rest,
+    }));
+
+  test('are the blocks', () => {
+    expect(told({})).toEqual([{ to: '10.244.1.0/24' }]);
+  });
+
+  test('and the ranges of services, each once', () => {
+    const spec = {
+      serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+      serviceExternalIPs: [{ cidr: '203.0.113.0/24' }, { cidr: '10.96.0.0/12' }],
+      serviceLoadBalancerIPs: [{ cidr: 'fd00:5::/112' }],
+    };
+    expect(told(spec).map(({ to }) => to)).toEqual([
+      '10.244.1.0/24',
+      '10.96.0.0/12',
+      '203.0.113.0/24',
+      'fd00:5::/112',
+    ]);
+  });
+
+  test('carry the communities of every range that they are in, by name or value, each once', () => {
+    const spec = {
+      serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+      communities: [{ name: 'pods', value: '65000:1' }],
+      prefixAdvertisements: [
+        { cidr: '10.0.0.0/8', communities: ['65000:9', '65000:1:2'] },
+        { cidr: '10.244.0.0/16', communities: ['pods', '65000:9', '65000:1:2'] },
+        { cidr: '10.244.1.0/25', communities: ['65000:8'] },
+      ],
+    };
+    const large = { globalAdministrator: 65000, localData1: 1, localData2: 2 };
+    const community = (number: number) => 65000 * 65536 + number;
+    expect(told(spec)).toEqual([
+      { to: '10.244.1.0/24', communities: [community(9), community(1)], largeCommunities: [large] },
+      { to: '10.96.0.0/12', communities: [community(9)], largeCommunities: [large] },
+    ]);
+  });
+});
