@@ -138,7 +138,7 @@ describe('the agent and BIRD 2', () => {
       expect(shown).toContain(text);
     }
     const { capabilities, timers } = await agent.peer('peer/bird');
-    expect(capabilities.negotiated).toHaveLength(5);
+    expect(capabilities.negotiated).toHaveLength(6);
     expect(timers.holdTimeSeconds).toBe(90);
   });
 

@@ -77,7 +77,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     if (line.command === 'enter') return await enterMachine(line.lab, line.words);
-    if (line.command === 'serve-consoles') return await serveConsoles();
+    if (line.command === 'serve-consoles') return await serveConsoles(line.words[0] ?? '');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.on(signal, () => interrupt(signal));
     if (process.getuid?.() !== 0) throw new UsageError('the lab needs root: it makes network namespaces');
@@ -151,7 +151,7 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
     if (command !== 'serve-consoles') throw new UsageError(`there is no command ${command}`);
   }
   // What follows the machine is the command's own business, options included.
-  const ownWords = command === 'enter' ? optionWords(rest) : rest.length;
+  const ownWords = command === 'enter' || command === 'serve-consoles' ? optionWords(rest) : rest.length;
   const { values } = parseOptions(rest.slice(0, ownWords));
   if (values.help) return undefined;
   const name = values.name ?? DEFAULT_LAB;

@@ -1,6 +1,6 @@
 /** The outside end of the consoles of a User-Mode Linux machine: runs a command inside as if it were here. */
 import { randomBytes } from 'node:crypto';
-import { constants, openSync, writeFileSync } from 'node:fs';
+import { constants, existsSync, openSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import {
   MarkScanner,
   ORDER_CONSOLE,
   type Order,
+  READY_FILE,
   type RunOrder,
   VISITOR_CONSOLES,
 } from './console-session.js';
@@ -25,6 +26,8 @@ export class ConsoleError extends Error {
 
 /** What to run inside. */
 export type ConsoleCommand = Pick<RunOrder, 'argv' | 'cwd' | 'env'>;
+
+const READY_PATIENCE_MS = 20_000;
 
 /** Between the pieces of a long paste. */
 const PASTE_PAUSE_MS = 20;
@@ -43,6 +46,7 @@ export async function runOnConsole(
   command: ConsoleCommand,
   signal?: AbortSignal,
 ): Promise<number> {
+  await machineReady(folder);
   const { console, release } = freeConsole(folder);
   const files = consoleFiles(folder, console);
   const toConsole = new Socket({ fd: openPipe(files.input), readable: false, writable: true });
@@ -171,6 +175,17 @@ function readVisit(
 /** Both directions, though one is used: opening a pipe for one waits for the other side. */
 function openPipe(path: string): number {
   return openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+}
+
+/** Resolves when orders can be given. */
+async function machineReady(folder: string): Promise<void> {
+  const deadline = Date.now() + READY_PATIENCE_MS;
+  while (!existsSync(join(folder, READY_FILE))) {
+    if (umlProcesses(folder).length === 0)
+      throw new ConsoleError('the lab is not running any more: start it again');
+    if (Date.now() > deadline) throw new ConsoleError('the lab is there, but nobody opens its consoles');
+    await sleep(50);
+  }
 }
 
 /** A console that no living process uses. */

@@ -12,6 +12,9 @@ export const VISITOR_CONSOLES = 4;
 /** The console for orders. */
 export const ORDER_CONSOLE = VISITOR_CONSOLES + 1;
 
+/** Beside the consoles' pipes; there as soon as orders can be taken. */
+export const READY_FILE = 'consoles-ready';
+
 /** Names one command on one console. */
 interface Visit {
   readonly console: number;

@@ -1,7 +1,7 @@
 /** The inside end of the consoles: takes orders and runs them. See console-session.ts. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync, write } from 'node:fs';
+import { closeSync, constants, openSync, write, writeFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { createInterface, type Interface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -20,12 +20,20 @@ const writeAsync = promisify(write);
 /** What a command that does not leave on a hang-up gets before it is killed. */
 const GRACE_MS = 1000;
 
-/** Takes orders for as long as the machine runs. @returns the exit status */
-export async function serveConsoles(): Promise<number> {
+/**
+ * Takes orders for as long as the machine runs.
+ *
+ * @param readyFile made as soon as orders can be taken
+ * @returns the exit status
+ */
+export async function serveConsoles(readyFile: string): Promise<number> {
   const visits = new Map<number, Visit>();
   const path = devicePath(ORDER_CONSOLE);
+  // User-Mode Linux does not see what came before a console was open, until more comes.
+  const fd = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
   rawMode(path);
   const reader = startReader(path);
+  writeFileSync(readyFile, '');
   for await (const line of reader.lines) {
     const order: Order = JSON.parse(line);
     const visit = visits.get(order.console);
@@ -44,6 +52,7 @@ export async function serveConsoles(): Promise<number> {
         order satisfies never;
     }
   }
+  closeSync(fd);
   return 1; // the console for orders never ends before the machine does
 }
 
@@ -86,8 +95,8 @@ class Visit {
       const status = await (terminal === undefined
         ? this.#runWithFrames()
         : this.#runOnTerminal(fd, terminal));
-      dbg('raw'); rawMode(this.#path); dbg('rawed');
-      await this.#say(encodeMark(mark, status)); dbg('said');
+      rawMode(this.#path);
+      await this.#say(encodeMark(mark, status));
     } finally {
       closeSync(fd);
     }
@@ -104,13 +113,11 @@ class Visit {
   async #runWithFrames(): Promise<number> {
     const child = this.#spawn(this.#order.argv, ['pipe', 'pipe', 'pipe'], true);
     const { stdin, stdout, stderr } = child;
-    child.once('exit', () => dbg('exit')); child.once('close', () => dbg('close'));
     if (stdin === null || stdout === null || stderr === null) throw new Error('three pipes were asked for');
     const exit = exitOf(child);
     stdin.on('error', () => {}); // the command does not read its input: its own affair
     const reader = startReader(this.#path);
     reader.lines.on('line', (line) => {
-      dbg('line ' + line.slice(0, 20));
       const frame = decodeFrame(line);
       if (frame?.kind === 'in') {
         const taken = () => void this.#say(encodeFrame({ kind: 'ack' }));
@@ -123,7 +130,7 @@ class Visit {
       for await (const bytes of stream) await this.#say(encodeFrame({ kind, bytes }));
     };
     await Promise.all([relay('out', stdout), relay('err', stderr)]);
-    dbg('relayed'); const status = await exit; dbg('stop reader');
+    const status = await exit;
     await reader.stop();
     return status;
   }
@@ -137,7 +144,6 @@ class Visit {
   }
 
   async #say(text: string): Promise<void> {
-    dbg('say ' + JSON.stringify(text.slice(0, 40)));
     const bytes = Buffer.from(text, 'latin1');
     // Opened anew each time: the end of a command that led a session hangs up on everyone who has the console open.
     const fd = openSync(this.#path, constants.O_WRONLY | constants.O_NOCTTY);
@@ -196,5 +202,3 @@ function exitOf(child: ChildProcess): Promise<number> {
     );
   });
 }
-
-function dbg(text: string): void { process.stderr.write(`${Date.now()} ${text}\n`); }

@@ -45,7 +45,7 @@ describe('npm run lab', () => {
     }
     expect(stdout.includes('inside User-Mode Linux')).toBe(inUml);
     expect(tracesOf(NAME)).toEqual([]);
-  });
+  }, 240_000);
 
   test('with --keep and loose reverse path filters: enter it, break it, mend it, take it away', async () => {
     const file = join(folder, 'kept.json');
@@ -96,7 +96,7 @@ describe('npm run lab', () => {
 
     expect(await lab(['down', ...named])).toMatchObject({ status: 0, stderr: '' });
     expect(tracesOf(NAME)).toEqual([]);
-  });
+  }, 240_000);
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s half-way takes everything away', async (signal) => {
     const running = startLab(named);

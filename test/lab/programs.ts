@@ -47,6 +47,11 @@ export function podrouteCommand(lab: string): string {
   return join(commandFolder(lab), 'podroute');
 }
 
+/** What the agent or BIRD of a machine has written. */
+export function logFile(lab: string, machine: string): string {
+  return join(labFolder(lab), `${machine}.log`);
+}
+
 export function clusterFile(lab: string): string {
   return join(labFolder(lab), 'cluster.yaml');
 }
@@ -78,8 +83,7 @@ export function lastLines(program: Program, count: number): readonly string[] {
 }
 
 function start(lab: string, machine: string, title: string, argv: readonly string[]): Program {
-  const logFile = join(labFolder(lab), `${machine}.log`);
-  const log = openSync(logFile, 'a');
+  const log = openSync(logFile(lab, machine), 'a');
   const [file = '', ...args] = inside(namespaceName(lab, machine), argv);
   // A session of its own: a Ctrl-C on our terminal must not reach it before the lab decides what to do.
   const child = spawn(file, args, { stdio: ['ignore', log, log], detached: true });
@@ -91,7 +95,7 @@ function start(lab: string, machine: string, title: string, argv: readonly strin
   return {
     machine,
     title,
-    logFile,
+    logFile: logFile(lab, machine),
     startedAtMs: performance.now(),
     ended: () => failure ?? endOf(child),
     release: () => child.unref(),

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startUml, stopUml, UmlError } from '../support/uml.js';
 import { runOnConsole } from './console-client.js';
-import { ORDER_CONSOLE } from './console-session.js';
+import { ORDER_CONSOLE, READY_FILE } from './console-session.js';
 import type { Output } from './output.js';
 import type { RunOptions } from './run.js';
 import { labFolder, readLab, removeFolder, umlFolder, writeLab } from './state.js';
@@ -42,7 +42,7 @@ export async function runLabInUml(
       onStderr: (chunk) => process.stderr.write(chunk),
       ...(keep && {
         consoles: ORDER_CONSOLE,
-        thenServe: [process.execPath, bundle, 'serve-consoles'],
+        thenServe: [process.execPath, bundle, 'serve-consoles', join(folder, READY_FILE)],
       }),
     },
     { outlive: keep },

@@ -1,7 +1,7 @@
 /** A running lab seen from inside: what its machines print themselves, and what a visitor may try. */
 import { inside, namespaceName, runCommand } from './namespaces.js';
 import { heading, type Output, styled } from './output.js';
-import { birdSocket, podrouteCommand } from './programs.js';
+import { birdSocket, clusterFile, logFile, podrouteCommand } from './programs.js';
 import { machinesOf, mainAddress, sharedNetwork, type Topology } from './topology.js';
 
 /** What a command printed on a machine. */
@@ -53,7 +53,9 @@ export function printSuggestions(output: Output, lab: string, topology: Topology
   const lines = [
     node && [`${enter} ${node.name}`, 'a shell on a node'],
     node && [`${enter} ${node.name} podroute routes`, 'what the agent has learned and done'],
-    node && [`${enter} ${node.name} curl -s http://127.0.0.1:9179/routes`, 'the same as JSON'],
+    node && [`${enter} ${node.name} podroute routes -o json`, 'the same, as the API gives it'],
+    node && [`${enter} ${node.name} cat ${logFile(lab, node.name)}`, 'the log of the agent'],
+    node && [`${enter} ${node.name} vi ${clusterFile(lab)}`, 'change the cluster; all agents follow'],
     pod && farPod && [`${enter} ${pod.name} ping -c 3 ${mainAddress(farPod)}`, 'a pod in the other subnet'],
     router && [`${enter} ${router.name} tcpdump -ni eth0 ip proto 4`, 'watch it pass in IPIP'],
     bird && [`${enter} ${bird.name} birdc show protocols`, 'the BIRD router'],

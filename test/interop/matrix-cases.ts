@@ -1,0 +1,295 @@
+/**
+ * What every daemon of the matrix is put through, in this order: each case leaves the session up for the next.
+ *
+ * Owns: the cases and what they expect. Must not know: any particular daemon.
+ */
+import { expect } from 'vitest';
+import {
+  AGENT,
+  type Feature,
+  HOLD_TIME_SECONDS,
+  ROUTER,
+  UNKNOWN_ATTRIBUTE,
+} from '../support/daemons/daemon.js';
+import { until } from '../support/until.js';
+import { BLOCK, BLOCK6, type Column, NODE, OTHER_BLOCK } from './matrix-column.js';
+
+export interface Case {
+  readonly name: string;
+  /** What the daemon must be able to do. */
+  readonly needs?: Feature;
+  run(column: Column): Promise<void>;
+}
+
+const UNKNOWN = `${UNKNOWN_ATTRIBUTE.code}=${UNKNOWN_ATTRIBUTE.hex}`;
+const PASSWORD = 'open-sesame';
+const SHUTDOWN_TEXT = 'maintenance at noon';
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'the session comes up, the agent connects',
+    async run(column) {
+      expect((await column.isUp()).direction).toBe('outgoing');
+    },
+  },
+  {
+    name: 'the lower hold time counts (RFC 4271 4.2)',
+    async run(column) {
+      expect((await column.peer()).timers.holdTimeSeconds).toBe(HOLD_TIME_SECONDS);
+    },
+  },
+  {
+    name: '4-octet AS numbers on both sides (RFC 6793)',
+    async run(column) {
+      const { capabilities } = await column.peer();
+      expect(capabilities.negotiated.join()).toContain('4-octet AS');
+      expect((await column.daemonHas(BLOCK)).asPath).toBe(`${AGENT.asn}`);
+    },
+  },
+  {
+    name: 'IPv4 routes both ways',
+    async run(column) {
+      await column.agentHas(ROUTER.prefix, ROUTER.address);
+      expect(await column.daemonHas(BLOCK)).toMatchObject({ nextHop: AGENT.address, asPath: `${AGENT.asn}` });
+    },
+  },
+  {
+    name: 'IPv6 routes both ways on the same session (RFC 4760, RFC 2545)',
+    async run(column) {
+      await column.agentHas(ROUTER.prefix6, ROUTER.address6);
+      expect(await column.daemonHas(BLOCK6)).toMatchObject({
+        nextHop: AGENT.address6,
+        asPath: `${AGENT.asn}`,
+      });
+    },
+  },
+  {
+    name: 'End-of-RIB of both families, both ways (RFC 4724 2)',
+    async run(column) {
+      await until('both have sent End-of-RIB', async () => {
+        const { endOfRib } = await column.peer();
+        return endOfRib.length === 2 && endOfRib.every(({ received, sent }) => received && sent);
+      });
+    },
+  },
+  {
+    name: "a node's route passed on: communities kept, MED not (RFC 4271 5.1.4), the node as next hop (5.1.3)",
+    async run(column) {
+      const { med, ...route } = await column.daemonHas(NODE.block);
+      // Some daemons show "none" as 0, which RFC 4271 9.1.2.2 takes it for.
+      expect(med ?? 0).toBe(0);
+      expect(route).toMatchObject({
+        nextHop: NODE.address,
+        asPath: `${AGENT.asn}`,
+        communities: [NODE.community],
+        largeCommunities: [NODE.largeCommunity],
+      });
+    },
+  },
+  {
+    name: 'an unknown transitive attribute passed on to the daemon (RFC 4271 5)',
+    needs: 'showsUnknown',
+    async run(column) {
+      expect((await column.daemonHas(NODE.block)).unknown).toEqual([UNKNOWN]);
+    },
+  },
+  {
+    name: 'the daemon withdraws and announces again',
+    async run(column) {
+      await column.daemon.withdraw();
+      await column.agentLacks(ROUTER.prefix);
+      await column.agentLacks(ROUTER.prefix6);
+      await column.daemon.announce();
+      await column.agentHas(ROUTER.prefix, ROUTER.address);
+      await column.agentHas(ROUTER.prefix6, ROUTER.address6);
+      expect((await column.peer()).counters.flaps).toBe(0);
+    },
+  },
+  {
+    name: 'the agent announces and withdraws live',
+    async run(column) {
+      column.configure('outside', [BLOCK, OTHER_BLOCK]);
+      await column.daemonHas(OTHER_BLOCK);
+      await column.daemonLacks(BLOCK6);
+      column.configure('outside');
+      await column.daemonLacks(OTHER_BLOCK);
+      await column.daemonHas(BLOCK6);
+      expect((await column.peer()).counters.flaps).toBe(0);
+    },
+  },
+  {
+    name: 'the daemon asks for a route refresh and gets the table (RFC 2918)',
+    needs: 'refresh',
+    async run(column) {
+      const before = (await column.peer()).counters.updatesOut;
+      await column.daemon.askForRefresh();
+      await until('the table was sent again', async () => (await column.peer()).counters.updatesOut > before);
+      expect((await column.peer()).counters.flaps).toBe(0);
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'the daemon shuts the session down: shown in words, routes gone; it comes back',
+    needs: 'shutdown',
+    async run(column) {
+      expect((await shutDown(column)).text).toMatch(/administrative(ly)? shut ?down/i);
+      await comeBack(column);
+    },
+  },
+  {
+    name: 'the text of the shutdown is shown (RFC 9003)',
+    needs: 'shutdownText',
+    async run(column) {
+      expect((await shutDown(column)).text).toContain(SHUTDOWN_TEXT);
+      await comeBack(column);
+    },
+  },
+  {
+    name: 'the daemon falls silent: the hold timer ends the session (RFC 4271 6.5); it comes back',
+    async run(column) {
+      column.daemon.freeze();
+      const error = await until('the agent gives it up', async () => {
+        const { state, lastError } = await column.peer();
+        return state !== 'Established' && lastError?.direction === 'sent' && lastError;
+      });
+      column.daemon.thaw();
+      expect(error.text).toMatch(/hold timer/i);
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'the daemon is killed: its routes stay as stale, and are confirmed when it is back (RFC 4724 4.2)',
+    needs: 'announcesRestart',
+    async run(column) {
+      await column.daemon.kill();
+      await column.agentShows(ROUTER.prefix, 'stale');
+      await column.daemon.start({ passive: true, restarting: true });
+      await column.allIsWell();
+      await column.agentShows(ROUTER.prefix, 'ok');
+    },
+  },
+  {
+    name: 'the daemon is stopped and started',
+    async run(column) {
+      await column.daemon.stop();
+      await until('the session is down', async () => (await column.peer()).state !== 'Established');
+      await column.daemon.start({ passive: true });
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'the agent is killed: the daemon keeps its routes until it is back (RFC 4724 4.1)',
+    needs: 'keepsRoutes',
+    async run(column) {
+      await agentRestarts(column, 'SIGKILL', async () => {
+        expect(await column.daemon.route(BLOCK)).toMatchObject({ nextHop: AGENT.address });
+      });
+    },
+  },
+  {
+    name: 'the agent is stopped: the daemon keeps its routes until it is back (RFC 4724 4.1)',
+    needs: 'keepsRoutes',
+    async run(column) {
+      await agentRestarts(column, 'SIGTERM', async () => {
+        expect(await column.daemon.route(BLOCK)).toMatchObject({ nextHop: AGENT.address });
+      });
+    },
+  },
+  {
+    name: 'the agent is killed and started',
+    async run(column) {
+      await agentRestarts(column, 'SIGKILL', async () => {});
+    },
+  },
+  {
+    name: 'TTL security (RFC 5082)',
+    needs: 'ttlSecurity',
+    async run(column) {
+      await column.daemon.stop();
+      column.configure('outside', undefined, ', ttlSecurity: 1');
+      // Both connect: where ExaBGP is connected to, it answers with the usual TTL.
+      await column.daemon.start({ passive: false, ttlSecurity: true });
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'TCP MD5 with the same password (RFC 2385)',
+    needs: 'md5',
+    async run(column) {
+      await column.daemon.stop();
+      column.configure('outside', undefined, `, password: {file: ${column.secretFile(PASSWORD)}}`);
+      await column.daemon.start({ passive: true, password: PASSWORD });
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'the agent drops the peer: the daemon is told Cease/3, and the routes are gone at both ends (RFC 4486)',
+    async run(column) {
+      column.configure('stranger');
+      await column.daemonIsDown();
+      // Subcode 3 as the daemons word it.
+      expect(await column.daemon.lastNotification()).toMatch(/de-?configured|unconfigured|subcode["= :]+3/i);
+      await column.agentLacks(ROUTER.prefix);
+      await column.daemonLacks(BLOCK);
+    },
+  },
+  {
+    name: 'the session comes up, the daemon connects',
+    async run(column) {
+      await column.daemon.stop();
+      // The agent leaves it to the node with the higher address to connect.
+      column.configure('node');
+      await until('the agent knows the new node', () => column.peer());
+      await column.daemon.start({ passive: false });
+      expect((await column.isUp()).direction).toBe('incoming');
+      await column.allIsWell();
+    },
+  },
+  {
+    name: "the daemon's route passed on: AS_PATH, communities, next hop as RFC 4271 5.1 says, no MED",
+    async run(column) {
+      const { unknown: _, ...route } = await column.observerHas(ROUTER.prefix);
+      expect(route).toEqual({
+        nextHop: ROUTER.address,
+        asPath: `${AGENT.asn} ${ROUTER.asn}`,
+        communities: [ROUTER.community],
+        largeCommunities: [ROUTER.largeCommunity],
+      });
+    },
+  },
+  {
+    name: "the daemon's unknown transitive attribute passed on (RFC 4271 5)",
+    needs: 'sendsUnknown',
+    async run(column) {
+      expect((await column.observerHas(ROUTER.prefix)).unknown).toEqual([UNKNOWN]);
+    },
+  },
+];
+
+/** The daemon ends the session for good. @returns what the agent shows as the reason */
+async function shutDown(column: Column) {
+  await column.daemon.shutDown(SHUTDOWN_TEXT);
+  const error = await until('the agent shows why the session is down', async () => {
+    const { state, lastError } = await column.peer();
+    return state !== 'Established' && lastError?.direction === 'received' && lastError;
+  });
+  await column.agentLacks(ROUTER.prefix);
+  return error;
+}
+
+async function comeBack(column: Column): Promise<void> {
+  await column.daemon.bringUp();
+  await column.allIsWell();
+}
+
+async function agentRestarts(
+  column: Column,
+  signal: NodeJS.Signals,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
+  await column.agent.stop(signal);
+  await column.daemonIsDown();
+  await meanwhile();
+  await column.agent.start();
+  await column.allIsWell();
+}
