@@ -20,7 +20,7 @@ const ERROR_DIRECTION: Readonly<Record<PeerError['from'], 'sent' | 'received' | 
 
 /** @param description what the configuration says of the peer, such as the resource it comes from */
 export function peerRow(status: PeerStatus, rib: Rib, description: string | null): PeerRow {
-  const { config, session, lastError, counters } = status;
+  const { config, session, lastError, shutdown, counters } = status;
   const routes = rib.counters(config.id);
   return {
     name: config.id,
@@ -37,6 +37,10 @@ export function peerRow(status: PeerStatus, rib: Rib, description: string | null
     since: isoTime(status.sinceMs),
     direction: session?.direction ?? null,
     bgpIdentifier: session === undefined ? null : formatIpAddress(session.peerIdentifier),
+    shutdown:
+      shutdown === undefined
+        ? null
+        : { by: shutdown.by, text: shutdown.text, since: isoTime(shutdown.sinceMs) },
     lastError:
       lastError === undefined
         ? null
@@ -71,7 +75,7 @@ export function peerRow(status: PeerStatus, rib: Rib, description: string | null
       received: status.endOfRibFrom.includes(family),
       sent: rib.endOfRibSent(config.id, family),
     })),
-    rejected: rejectedExamples(rib, config.id),
+    rejected: rejectedExamples(rib, config.id, routes?.rejected ?? 0),
   };
 }
 
@@ -87,12 +91,15 @@ function isoTime(atMs: number): string {
   return new Date(atMs).toISOString();
 }
 
-function rejectedExamples(rib: Rib, id: string): PeerRow['rejected'] {
+/** @param rejected how many there are, so that a table without any is not walked through */
+function rejectedExamples(rib: Rib, id: string, rejected: number): PeerRow['rejected'] {
   const examples: { prefix: string; reason: string }[] = [];
+  const wanted = Math.min(rejected, REJECTED_EXAMPLES);
+  if (wanted === 0) return examples;
   for (const route of rib.received(id)) {
     if (route.accepted) continue;
     examples.push({ prefix: formatPrefix(route.prefix), reason: route.reason ?? '' });
-    if (examples.length === REJECTED_EXAMPLES) break;
+    if (examples.length === wanted) break;
   }
   return examples;
 }

@@ -42,6 +42,7 @@ export function renderPeer(peer: PeerRow, options: TextOptions = {}): string {
       ['state', `${peer.state} for ${formatSince(peer.since, options.now)}`],
       ['connection', peer.direction === null ? DIAL[peer.dial] : `${peer.direction} (${DIAL[peer.dial]})`],
       ['identifier', peer.bgpIdentifier ?? ''],
+      ...describeShutdown(peer, options.now),
       ['last error', describeLastError(peer, options.now)],
       [
         'timers',
@@ -65,6 +66,12 @@ export function renderPeer(peer: PeerRow, options: TextOptions = {}): string {
     ],
     options,
   );
+}
+
+/** A row of its own for a peer that is down on purpose. */
+function describeShutdown({ shutdown }: PeerRow, now: number | undefined): readonly [string, string][] {
+  if (shutdown === null) return [];
+  return [['shut down', `by ${shutdown.by} ${formatSince(shutdown.since, now)} ago: ${shutdown.text}`]];
 }
 
 function describeLastError({ lastError }: PeerRow, now: number | undefined): string {

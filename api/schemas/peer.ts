@@ -48,6 +48,10 @@ export const Peer = record({
   since: time('of the last change of the state'),
   direction: orNull(Type.Enum(['outgoing', 'incoming']), 'who opened the connection; null: no session'),
   bgpIdentifier: orNull(Type.String(), "the peer's; null: it has not said"),
+  shutdown: orNull(
+    record({ by: Type.Enum(['administrator', 'maxPrefixes']), text: Type.String(), since: time() }),
+    'down on purpose, until it is enabled; null: it is not',
+  ),
   lastError: orNull(LastError),
   counters: Counters,
   capabilities: record({

@@ -17,13 +17,10 @@ import {
   ipv4,
   isIpv4,
   isLinkLocal,
-  type Prefix,
-  parseCidr,
   parseIpAddress,
-  prefixContainsAddress,
   prefixFamily,
-  prefixOf,
 } from '../net/index.js';
+import { connectedPrefix } from './connected-prefix.js';
 import { connectionErrorText, dialFailureText } from './dial-failure.js';
 import { dropsSince, readKernelDrops } from './kernel-drops.js';
 import {
@@ -263,14 +260,4 @@ function unmapped(text: string | undefined): IpAddress | undefined {
   const address = parseIpAddress((text ?? '').replace(/%.*$/, ''));
   if (address === undefined || isIpv4(address)) return address;
   return address >> 32n === IPV4_MAPPED ? ipv4(Number(address & 0xffffffffn)) : address;
-}
-
-function connectedPrefix(local: IpAddress, remote: IpAddress): Prefix | undefined {
-  for (const entry of Object.values(networkInterfaces()).flat()) {
-    const cidr = parseCidr(entry?.cidr ?? '');
-    if (cidr?.address !== local) continue;
-    const prefix = prefixOf(cidr.address, cidr.lengthBits);
-    if (prefixContainsAddress(prefix, remote)) return prefix;
-  }
-  return undefined;
 }

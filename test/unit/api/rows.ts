@@ -73,6 +73,7 @@ export function peer(overrides: Partial<PeerRow> = {}): PeerRow {
     since: SINCE,
     direction: 'incoming',
     bgpIdentifier: '192.168.1.12',
+    shutdown: { by: 'administrator', text: 'new cables', since: SINCE },
     lastError: { text: 'Hold Timer Expired', at: SINCE, direction: 'sent' },
     counters: {
       messagesIn: 12,
@@ -114,6 +115,7 @@ export const idlePeer = peer({
   state: 'Active',
   direction: null,
   bgpIdentifier: null,
+  shutdown: null,
   lastError: null,
   capabilities: { ours: ['route refresh'], theirs: null, negotiated: [] },
   timers: {

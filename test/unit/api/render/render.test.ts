@@ -84,6 +84,7 @@ describe('one thing in full', () => {
         'state               Established for 3m12s',
         'connection          incoming (the peer connects; we do if it does not)',
         'identifier          192.168.1.12',
+        'shut down           by administrator 3m12s ago: new cables',
         'last error          Hold Timer Expired (sent, 3m12s ago)',
         'timers              hold 90s, keepalive 30s; configured: hold 90s, connect retry 5s',
         'families            ipv4',
