@@ -149,5 +149,8 @@ this table no longer holds; \`UPDATE_INTEROP=1\` makes it write the table anew.
 Seen with ${versions.join(', ')}, as packaged by Debian.
 
 ${table}
+
+OpenBGPD on Linux announces IPv6 routes with the next hop ::1 on a session that runs over IPv4, which the agent treats as withdrawn (RFC 7606).
+Here its loopback device has the router's address instead.
 `;
 }
