@@ -68,7 +68,11 @@ export class Agent {
     if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
     const { datastore } = created;
     let agent: Agent | undefined;
-    const first = await datastore.start((result) => agent?.change(result));
+    let changedMeanwhile: ResourcesResult | undefined;
+    const first = await datastore.start((result) => {
+      if (agent === undefined) changedMeanwhile = result;
+      else agent.change(result);
+    });
     try {
       if ('errors' in first) {
         const problem = `the cluster resources are wrong:\n${checkText(first.errors)}`;
@@ -79,6 +83,7 @@ export class Agent {
       const starting = new Agent(options, datastore, plan);
       await starting.#begin();
       agent = starting;
+      if (changedMeanwhile !== undefined) agent.change(changedMeanwhile);
       return agent;
     } catch (error) {
       await datastore.stop();
@@ -147,10 +152,7 @@ export class Agent {
       await this.#api.close();
       throw error;
     }
-    this.#log.info(
-      { node: this.#membership.nodeName, peers: this.#membership.peers.length },
-      'agent started',
-    );
+    this.#log.info({ peers: this.#membership.peers.length }, 'agent started');
   }
 
   async #take(result: ResourcesResult): Promise<void> {

@@ -235,14 +235,14 @@ export class Speaker {
     const resetting = resettingFields(changed);
     const { log } = this.#options;
     if (resetting.length === 0) {
-      log.info(
+      log.debug(
         { peer: config.id, changed },
         'peer configuration changed: it applies at once, without a reset',
       );
       peer.reconfigure(config);
       return;
     }
-    log.info({ peer: config.id, changed: resetting }, 'peer configuration changed: its session is reset');
+    log.debug({ peer: config.id, changed: resetting }, 'peer configuration changed: its session is reset');
     // A dynamic peer has no connection after that: it is a new one when it comes again.
     if (this.#dynamic.has(config.id)) this.#remove(peer, CHANGED, CONFIGURATION_CHANGE);
     else this.#replace(peer, config, isSameRouter(changed));
