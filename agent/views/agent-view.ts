@@ -7,7 +7,7 @@
 import type { AgentStatusRow, ApiSource, PeerRow, ReadinessRow, RouteRow } from '../../api/index.js';
 import { formatIpAddress, isIpv4 } from '../../bgp/net/index.js';
 import type { Clock, ListenOptions, PeerStatus, Speaker } from '../../bgp/speaker/index.js';
-import type { Dataplane, TunnelStatus } from '../../ipip/index.js';
+import type { Dataplane, RouteState, TunnelStatus } from '../../ipip/index.js';
 import type { AgentSettings } from '../config/index.js';
 import type { Membership } from '../membership/index.js';
 import { listenOptionsOf } from '../plan.js';
@@ -68,7 +68,7 @@ export class AgentView implements ApiSource {
     const { settings, version, clock } = this.#parts;
     const membership = this.#parts.membership();
     const peers = this.#peerStatuses();
-    const routes = this.routes();
+    const states = this.#routeStates();
     return {
       node: membership.nodeName,
       version,
@@ -89,8 +89,8 @@ export class AgentView implements ApiSource {
       counts: {
         peers: peers.length,
         peersEstablished: peers.filter(({ session }) => session !== undefined).length,
-        routes: routes.length,
-        routesOk: routes.filter(({ state }) => state === 'ok' || state === 'blackhole').length,
+        routes: states.length,
+        routesOk: states.filter((state) => state === 'ok' || state === 'blackhole').length,
       },
       config: { generation: this.#generation, loadedAt: isoTime(this.#loadedAtMs) },
       configErrors: this.#configErrors,
@@ -117,6 +117,13 @@ export class AgentView implements ApiSource {
         reasons.push(`${waiting} routes are not installed; see /routes for the reason of each`);
     }
     return { ready: reasons.length === 0, reasons };
+  }
+
+  /** Of each route, without making rows for the API of them. */
+  #routeStates(): readonly RouteState[] {
+    const { dataplane, speaker } = this.#parts;
+    if (dataplane !== undefined) return dataplane.routes().map(({ state }) => state);
+    return Array.from(speaker().rib.bestRoutes(), ({ path }) => (path.stale === true ? 'stale' : 'ok'));
   }
 
   #peerStatuses(): readonly PeerStatus[] {

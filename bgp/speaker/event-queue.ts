@@ -7,14 +7,11 @@ import type { FsmEvent } from '../fsm/index.js';
 
 export class EventQueue {
   readonly #answer: (event: FsmEvent) => void;
-  readonly #onDone: () => void;
   readonly #waiting: FsmEvent[] = [];
   #draining = false;
 
-  /** `onDone` is called whenever all events are answered. */
-  constructor(answer: (event: FsmEvent) => void, onDone: () => void) {
+  constructor(answer: (event: FsmEvent) => void) {
     this.#answer = answer;
-    this.#onDone = onDone;
   }
 
   /** Answers it at once, or, while another one is being answered, after that. */
@@ -29,7 +26,6 @@ export class EventQueue {
     } finally {
       this.#draining = false;
     }
-    this.#onDone();
   }
 
   /** Forgets what waits: an answer has failed. */

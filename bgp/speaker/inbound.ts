@@ -30,6 +30,8 @@ export interface InboundHost {
   readonly log: Logger;
   readonly stale: StaleRoutes;
   bestPathsChanged(changes: readonly BestPathChange[]): void;
+  /** The peer has sent the whole table of a family. */
+  tableComplete(): void;
 }
 
 export class Inbound {
@@ -78,6 +80,7 @@ export class Inbound {
     this.#endOfRibFrom.add(complete);
     log.debug({ family: complete }, 'initial table complete');
     this.#host.bestPathsChanged(stale.endOfRib(complete, this.initialTableComplete));
+    this.#host.tableComplete();
   }
 
   /** The first family in which the peer announces more than it may, after a change of either. */

@@ -116,6 +116,7 @@ export class Peer {
       log: this.#log,
       stale: this.#stale,
       bestPathsChanged: (changes) => this.#apply(changes),
+      tableComplete: () => host.peerChanged(),
     });
     this.#fsm = new PeerFsm(
       fsmConfigOf(
@@ -124,12 +125,9 @@ export class Peer {
         () => this.#capabilities(),
       ),
     );
-    this.#events = new EventQueue(
-      (event) => {
-        for (const action of this.#fsm.handle(event)) this.#execute(action);
-      },
-      () => host.peerChanged(),
-    );
+    this.#events = new EventQueue((event) => {
+      for (const action of this.#fsm.handle(event)) this.#execute(action);
+    });
   }
 
   get config(): PeerConfig {
@@ -371,6 +369,7 @@ export class Peer {
     const changes = this.#host.rib.peerUp(ribPeer);
     const swept = this.#stale.sessionBack(this.#config.families, session.gracefulRestart);
     this.#apply([...changes, ...swept]);
+    this.#host.peerChanged();
   }
 
   #sessionDown(down: SessionDown): void {
@@ -383,6 +382,7 @@ export class Peer {
     this.#log[level]({ reason: down.reason, by: down.by, keepsRoutesSeconds: keepSeconds }, 'session ended');
     this.#inbound.setSession(undefined);
     this.#apply(this.#stale.sessionLost(keepSeconds));
+    this.#host.peerChanged();
   }
 
   #checkLimit(): void {

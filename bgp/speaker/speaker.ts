@@ -47,7 +47,7 @@ export interface SpeakerOptions {
   readonly restarted: boolean;
   /** Best paths changed; called synchronously, in order. */
   readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
-  /** Something that `peers()` shows has changed. */
+  /** A session began or ended, a table is complete, or the peers are others. Never per message: it may look at all peers. */
   readonly onPeersChanged: () => void;
 }
 
@@ -137,6 +137,7 @@ export class Speaker {
     for (const config of configs) if (!this.#peers.has(config.id)) this.#add(config);
     this.#protect();
     this.#watch();
+    this.#peerChanged();
   }
 
   /**
@@ -213,7 +214,7 @@ export class Speaker {
     const peer = this.#peers.get(id);
     if (peer === undefined) return 'unknown';
     const result = act(peer.administration);
-    this.#options.onPeersChanged();
+    this.#peerChanged();
     return result;
   }
 

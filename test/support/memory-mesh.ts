@@ -36,6 +36,8 @@ export interface Member {
   readonly speaker: Speaker;
   readonly changes: BestPathChange[];
   readonly log: LogLine[];
+  /** How often it was told that `peers()` shows something else. */
+  peersChanged: number;
 }
 
 export class MemoryMesh {
@@ -48,6 +50,7 @@ export class MemoryMesh {
     const blocks = (options.blocks ?? []).map(prefix);
     const changes: BestPathChange[] = [];
     const log: LogLine[] = [];
+    const told = { peersChanged: 0 };
     const speaker = new Speaker({
       localAs: options.asn ?? 64512,
       bgpIdentifier: address,
@@ -59,11 +62,13 @@ export class MemoryMesh {
       log: pino({ level: 'debug' }, { write: (line: string) => log.push(JSON.parse(line) as LogLine) }),
       restarted: options.restarted ?? false,
       onBestPaths: (batch) => changes.push(...batch),
-      onPeersChanged: () => {},
+      onPeersChanged: () => {
+        told.peersChanged += 1;
+      },
     });
     await speaker.start();
     speaker.setLocalRoutes(blocks.map((block) => ({ prefix: block })));
-    return { address, speaker, changes, log };
+    return Object.assign(told, { address, speaker, changes, log });
   }
 
   addressOf(text: string): Ipv4 {

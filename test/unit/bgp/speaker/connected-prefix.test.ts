@@ -8,6 +8,7 @@ const TABLE = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\
 eth0\t00000000\tFE01A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
 eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
 eth0\t0000A8C0\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
+eth0\t0000000A\t0C01A8C0\t0003\t0\t0\t0\t000000FF\t0\t0\t0
 eth0\t0003F40A\t0C01A8C0\t0003\t0\t0\t2048\t00FFFFFF\t0\t0\t0
 `;
 
@@ -16,6 +17,7 @@ describe('the connected prefix of a session whose interface Node does not show y
     ['the longest that holds both', '192.168.1.11', '192.168.1.12', '192.168.1.0/24'],
     ['a wider one where only that holds both', '192.168.1.11', '192.168.7.12', '192.168.0.0/16'],
     ['none for a peer behind a gateway', '192.168.1.11', '10.244.3.1', ''],
+    ['none by a route through a gateway', '10.1.0.1', '10.1.0.2', ''],
     ['none by the default route', '172.16.0.1', '172.16.0.2', ''],
   ])('%s', (_name, local, remote, expected) => {
     const found = connectedRoute(TABLE, address4(local), address4(remote));

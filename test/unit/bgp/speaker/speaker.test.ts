@@ -102,6 +102,20 @@ describe('two speakers', () => {
   });
 });
 
+test('the owner is told of peers when a session or a table changes, not of every message', async () => {
+  const { mesh, a, b } = await pair();
+  expect(a.peersChanged).toBeGreaterThan(0);
+  a.peersChanged = 0;
+  mesh.clock.advance(3600 * SECOND);
+  b.speaker.setLocalRoutes([]);
+  mesh.clock.advance(SECOND);
+  expect(table(a)).toEqual({ '10.244.1.0/24': 'local' });
+  expect(a.peersChanged).toBe(0);
+  await b.speaker.stop();
+  mesh.clock.advance(SECOND);
+  expect(a.peersChanged).toBe(1);
+});
+
 describe('a session that ends', () => {
   test('by a Cease: routes go at once, and the API says so in words', async () => {
     const { mesh, a, b } = await pair();
