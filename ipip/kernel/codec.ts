@@ -5,7 +5,7 @@
  * Wire: nlmsghdr = length(4) type(2) flags(2) sequence(4) port(4); attribute = length(2) type(2) value, padded to 4.
  * Source: linux/netlink.h.
  */
-import { type IpAddress, type Ipv4, ipv4, ipv6, isIpv4 } from '../../bgp/net/index.js';
+import { type IpAddress, ipv4, ipv6, isIpv4 } from '../../bgp/net/index.js';
 import { KernelError } from './errors.js';
 
 export const NLMSG_HEADER_BYTES = 16;
@@ -206,6 +206,3 @@ export class MessageWriter {
     return offset;
   }
 }
-
-/** 0.0.0.0, `any`. */
-export const ANY_IPV4: Ipv4 = ipv4(0);
