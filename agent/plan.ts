@@ -168,7 +168,7 @@ export function routeChangeOf({ prefix, best }: BestPathChange): RouteChange {
     prefix,
     route: {
       prefix,
-      nextHops: [best.nextHop.address],
+      nextHops: [{ address: best.nextHop.address }],
       learnedFrom: { peer: peer.id, asn: peer.asn, type: peer.type },
       ...(best.stale === true ? { stale: true } : {}),
     },

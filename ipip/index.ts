@@ -15,6 +15,7 @@ export {
   defaultDataplaneSettings,
   type IpipMode,
   type KernelRouteStatus,
+  type LearnedNextHop,
   type LearnedRoute,
   type NextHopStatus,
   type NodeFacts,

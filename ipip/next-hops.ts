@@ -6,6 +6,7 @@
 import type { IpAddress, Prefix } from '../bgp/net/index.js';
 import type { Kernel, Lookup } from './kernel/kernel.js';
 import { coveringPrefixes } from './plan.js';
+import type { LearnedNextHop } from './types.js';
 
 /** An answer that differs from the last one. */
 export interface LookupChange {
@@ -30,15 +31,15 @@ export class NextHopTable {
     return this.#covering;
   }
 
-  use(nextHops: readonly IpAddress[]): void {
-    for (const nextHop of nextHops) this.#users.set(nextHop, (this.#users.get(nextHop) ?? 0) + 1);
+  use(nextHops: readonly LearnedNextHop[]): void {
+    for (const { address } of nextHops) this.#users.set(address, (this.#users.get(address) ?? 0) + 1);
   }
 
-  release(nextHops: readonly IpAddress[]): void {
-    for (const nextHop of nextHops) {
-      const left = (this.#users.get(nextHop) ?? 0) - 1;
-      if (left > 0) this.#users.set(nextHop, left);
-      else this.#users.delete(nextHop);
+  release(nextHops: readonly LearnedNextHop[]): void {
+    for (const { address } of nextHops) {
+      const left = (this.#users.get(address) ?? 0) - 1;
+      if (left > 0) this.#users.set(address, left);
+      else this.#users.delete(address);
     }
   }
 

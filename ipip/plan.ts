@@ -100,10 +100,10 @@ export class Planner {
     if (carried !== undefined) return carried;
     const ipipMode = poolOf(route.prefix, this.#facts.pools)?.ipipMode;
     const family = prefixFamily(route.prefix);
-    const key = `${family} ${ipipMode} ${route.nextHops.join(' ')}`;
+    const key = `${family} ${ipipMode} ${route.nextHops.map(({ address }) => address).join(' ')}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      plan = combine(route.nextHops.map((nextHop) => this.#planHop(nextHop, family, ipipMode)));
+      plan = combine(route.nextHops.map(({ address }) => this.#planHop(address, family, ipipMode)));
       this.#plans.set(key, plan);
     }
     return plan;
@@ -116,8 +116,9 @@ export class Planner {
    */
   #carriedNextHop(route: LearnedRoute): RoutePlan | undefined {
     if (!this.#covering.has(route.prefix)) return undefined;
-    const isIpip = route.nextHops.some((nextHop) => this.#facts.lookups.get(nextHop)?.kind === 'gateway');
-    const candidates = isIpip ? this.#facts.lookups.keys() : route.nextHops;
+    const nextHops = route.nextHops.map(({ address }) => address);
+    const isIpip = nextHops.some((nextHop) => this.#facts.lookups.get(nextHop)?.kind === 'gateway');
+    const candidates = isIpip ? this.#facts.lookups.keys() : nextHops;
     for (const nextHop of candidates) {
       if (!prefixContainsAddress(route.prefix, nextHop)) continue;
       const lookup = this.#facts.lookups.get(nextHop);
@@ -126,7 +127,7 @@ export class Planner {
       if (prefixLength(route.prefix) < matched) continue;
       return {
         mode: 'none',
-        nextHops: route.nextHops.map((address) => ({ address, mode: 'none' })),
+        nextHops: nextHops.map((address) => ({ address, mode: 'none' })),
         reason: `the prefix holds the next hop ${formatIpAddress(nextHop)}: installed, the route would lead into itself`,
         needsTunnel: false,
       };

@@ -17,11 +17,16 @@ export interface RouteSource {
   readonly type: 'ibgp' | 'ebgp';
 }
 
+/** One of the next hops of a learned route. */
+export interface LearnedNextHop {
+  readonly address: IpAddress;
+}
+
 /** A prefix that a peer offers: the reachability that the Rib chose. */
 export interface LearnedRoute {
   readonly prefix: Prefix;
   /** At least one; several are equal-cost paths. */
-  readonly nextHops: readonly IpAddress[];
+  readonly nextHops: readonly LearnedNextHop[];
   readonly learnedFrom: RouteSource;
   /** Kept from an earlier session of a peer that is restarting (RFC 4724). */
   readonly stale?: boolean;

@@ -31,7 +31,7 @@ export const FACTS: NodeFacts = {
 export function learned(to: string, ...via: readonly string[]): LearnedRoute {
   return {
     prefix: prefix(to),
-    nextHops: via.map(ip),
+    nextHops: via.map((nextHop) => ({ address: ip(nextHop) })),
     learnedFrom: { peer: 'mesh/node-b', asn: 64512, type: 'ibgp' },
   };
 }
