@@ -4,12 +4,14 @@
  * Owns: the order of start and stop, and what a change of the configuration sets in motion. Must not know: how any of
  * the parts works.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApi, EXIT, listen } from '../api/index.js';
+import type { BestPathChange } from '../bgp/rib/index.js';
 import { type ListenOptions, Speaker, systemClock, tcpTransport } from '../bgp/speaker/index.js';
 import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
-import { Dataplane, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
+import { Dataplane, type NextHopFacts, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
 import { type CheckedPlan, checkedPlan } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import { createDatastore, type Datastore } from './datastore/index.js';
@@ -19,6 +21,7 @@ import {
   dynamicPeerRanges,
   listenOptionsOf,
   localRoutesOf,
+  nextHopFacts,
   nodeFactsOf,
   peerConfigs,
   policyOf,
@@ -50,6 +53,9 @@ export class Agent {
   #secrets: Secrets;
   #speaker: Speaker;
   #leftoverRoutes = 0;
+  /** What the data plane has this node say of itself. */
+  #facts: NextHopFacts | undefined;
+  #factsOf: ReturnType<typeof nextHopFacts>;
   /** Changes are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -101,6 +107,7 @@ export class Agent {
     this.#datastore = datastore;
     this.#membership = membership;
     this.#secrets = secrets;
+    this.#factsOf = nextHopFacts(membership);
     this.#dataplane = settings.dataplane ? this.#createDataplane() : undefined;
     this.#speaker = this.#createSpeaker(false);
     this.#view = new AgentView({
@@ -144,6 +151,8 @@ export class Agent {
     try {
       await this.#dataplane?.start();
       this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+      // What the first UPDATE says of this node is then what it goes on saying.
+      await this.#dataplane?.settled();
       this.#speaker = this.#createSpeaker(this.#leftoverRoutes > 0);
       await this.#startSpeaker();
     } catch (error) {
@@ -221,13 +230,24 @@ export class Agent {
   }
 
   #putInForce({ membership, secrets }: CheckedPlan): void {
+    const isSameCluster = isDeepStrictEqual(membership.nodes, this.#membership.nodes);
     this.#membership = membership;
     this.#secrets = secrets;
+    if (isSameCluster) return;
+    // Who is a node decides whose word counts.
+    this.#factsOf = nextHopFacts(membership);
+    this.#tellDataplane(
+      Array.from(this.#speaker.rib.bestRoutes(), ({ prefix, path }) => ({ prefix, best: path })),
+    );
+  }
+
+  #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best'>[]): void {
+    this.#dataplane?.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
   }
 
   #tellSpeaker(): void {
     this.#speaker.setPolicy(policyOf(this.#membership));
-    this.#speaker.setLocalRoutes(localRoutesOf(this.#membership));
+    this.#speaker.setLocalRoutes(localRoutesOf(this.#membership, this.#facts));
     this.#speaker.setPeers(peerConfigs(this.#membership, this.#secrets));
     this.#speaker.setDynamicPeers(dynamicPeerRanges(this.#membership, this.#secrets));
   }
@@ -245,7 +265,7 @@ export class Agent {
       random: Math.random,
       log: this.#log.child({ part: 'bgp' }),
       restarted,
-      onBestPaths: (changes) => this.#dataplane?.applyChanges(changes.map(routeChangeOf)),
+      onBestPaths: (changes) => this.#tellDataplane(changes),
       onPeersChanged: () => this.#dataplane?.setPeers(progressOf(this.#speaker.peers())),
     });
   }
@@ -265,6 +285,10 @@ export class Agent {
       report: (event) => {
         if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
         logDataplaneEvent(log, event);
+      },
+      onFactsChanged: (facts) => {
+        this.#facts = facts;
+        this.#speaker.setLocalRoutes(localRoutesOf(this.#membership, facts));
       },
     });
   }

@@ -4,11 +4,18 @@
  * Owns: the translation between the folders, and the timers that are the same for every peer. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { prefixContains } from '../bgp/net/index.js';
+import { type IpAddress, prefixContains, prefixFamily } from '../bgp/net/index.js';
 import { type FilterRule, filterPolicy, type PeerFilters, poolPolicy } from '../bgp/policy/index.js';
-import type { BestPathChange, LocalRoute, RoutePolicy } from '../bgp/rib/index.js';
+import {
+  type BestPathChange,
+  decodeFacts,
+  encodeFacts,
+  type LocalRoute,
+  type Path,
+  type RoutePolicy,
+} from '../bgp/rib/index.js';
 import type { DynamicPeerRange, ListenOptions, PeerConfig, PeerStatus } from '../bgp/speaker/index.js';
-import type { NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
+import type { NextHopFacts, NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership, PeerSpec } from './membership/index.js';
 import type { BgpFilter, BgpFilterRule } from './resources/index.js';
@@ -133,19 +140,27 @@ function policyRule(rule: BgpFilterRule): Omit<FilterRule, 'name' | 'family'> {
 }
 
 /** Own blocks and advertisements, with the communities of every range that they are in. */
-export function localRoutesOf(membership: Membership): readonly LocalRoute[] {
+/**
+ * @param facts what this node says of itself with its IPv4 blocks; undefined: nothing
+ */
+export function localRoutesOf(membership: Membership, facts?: NextHopFacts): readonly LocalRoute[] {
+  const said = facts && encodeFacts(membership.localAs, facts);
+  const blocks = new Set(membership.blocks);
   const prefixes = new Set([...membership.blocks, ...membership.advertisements]);
   return [...prefixes].map((prefix) => {
     const carried = membership.prefixCommunities
       .filter(({ cidr }) => prefixContains(cidr, prefix))
       .flatMap(({ communities }) => communities);
+    const { extendedCommunities, largeCommunities: facts = [] } =
+      said !== undefined && prefixFamily(prefix) === 'ipv4' && blocks.has(prefix) ? said : {};
     const communities = new Set(carried.filter((community) => typeof community === 'number'));
-    const largeCommunities = carried
+    const largeCommunities = [...facts, ...carried]
       .filter((community) => typeof community !== 'number')
       .filter((one, index, all) => all.findIndex((other) => isDeepStrictEqual(one, other)) === index);
     return {
       prefix,
       ...(communities.size === 0 ? {} : { communities: [...communities] }),
+      ...(extendedCommunities === undefined ? {} : { extendedCommunities }),
       ...(largeCommunities.length === 0 ? {} : { largeCommunities }),
     };
   });
@@ -157,18 +172,50 @@ export function nodeFactsOf(membership: Membership): NodeFacts {
     nodeAddress: membership.nodeAddress,
     blocks: membership.blocks,
     pools: pools.map(({ cidr, ipipMode }) => ({ prefix: cidr, ipipMode })),
+    nodes: membership.nodes.map(({ address }) => address),
+    overrides: new Map(
+      membership.peers.flatMap(({ address, encapsulation }) =>
+        encapsulation === undefined ? [] : [[address, encapsulation]],
+      ),
+    ),
+  };
+}
+
+/**
+ * What the nodes of the cluster say of themselves, read from their routes.
+ * @returns for a path the facts of its next hop. undefined: it carries none; or they are not to be trusted, because its
+ *   next hop is no node, or because it has been in an AS that no node is in, whose routers may say anything.
+ */
+export function nextHopFacts({ localAs, nodes }: Membership): (path: Path) => NextHopFacts | undefined {
+  const asNumbers = new Map<IpAddress, number>(nodes.map(({ address, asn }) => [address, asn]));
+  const cluster = new Set([localAs, ...asNumbers.values()]);
+  const known = new WeakMap<Path, { readonly facts: NextHopFacts | undefined }>();
+  const read = ({ nextHop, attributes }: Path): NextHopFacts | undefined => {
+    const asn = asNumbers.get(nextHop.address);
+    const isInside = attributes.asPath.every(({ asns }) => asns.every((each) => cluster.has(each)));
+    return asn === undefined || !isInside ? undefined : decodeFacts(asn, attributes);
+  };
+  // Many prefixes share one path.
+  return (path) => {
+    const entry = known.get(path) ?? { facts: read(path) };
+    known.set(path, entry);
+    return entry.facts;
   };
 }
 
 /** A new best path as the data plane wants it: this node's own routes are not reachability. */
-export function routeChangeOf({ prefix, best }: BestPathChange): RouteChange {
+export function routeChangeOf(
+  { prefix, best }: Pick<BestPathChange, 'prefix' | 'best'>,
+  factsOf: (path: Path) => NextHopFacts | undefined,
+): RouteChange {
   const peer = best?.peer;
   if (best === undefined || peer === undefined) return { prefix };
+  const facts = factsOf(best);
   return {
     prefix,
     route: {
       prefix,
-      nextHops: [{ address: best.nextHop.address }],
+      nextHops: [{ address: best.nextHop.address, ...(facts === undefined ? {} : { facts }) }],
       learnedFrom: { peer: peer.id, asn: peer.asn, type: peer.type },
       ...(best.stale === true ? { stale: true } : {}),
     },

@@ -9,6 +9,7 @@
  * link that goes down without a word), after lost events, and on a timer.
  */
 import type { Prefix } from '../bgp/net/index.js';
+import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
 import { type HostState, isLinkNews, readHost } from './host-state.js';
@@ -29,6 +30,7 @@ import {
   type DataplaneCounters,
   type DataplaneSettings,
   defaultDataplaneSettings,
+  type NextHopFacts,
   type NodeFacts,
   type PeerProgress,
   type RouteChange,
@@ -55,6 +57,8 @@ export interface DataplaneOptions {
   readonly report: (event: DataplaneEvent) => void;
   /** Called after a pass that changed any route's mode, state or reason. */
   readonly onRoutesChanged?: () => void;
+  /** Called from within a pass where what this node says of itself has changed. */
+  readonly onFactsChanged?: (facts: NextHopFacts) => void;
 }
 
 export class Dataplane {
@@ -63,6 +67,7 @@ export class Dataplane {
   readonly #settings: DataplaneSettings;
   readonly #report: (event: DataplaneEvent) => void;
   readonly #onRoutesChanged: () => void;
+  readonly #onFactsChanged: (facts: NextHopFacts) => void;
   readonly #forwarding: Forwarding;
   readonly #tunnel: TunnelKeeper;
   readonly #installer: RouteInstaller;
@@ -71,6 +76,8 @@ export class Dataplane {
   readonly #book = new RouteBook();
 
   #facts: NodeFacts | undefined;
+  /** What this node says of itself, as it was told last. */
+  #ownFacts = NO_FACTS;
   #host: HostState = { links: [], addresses: [] };
   #context: StatusContext;
   #planner: Planner | undefined;
@@ -98,6 +105,7 @@ export class Dataplane {
     this.#settings = { ...defaultDataplaneSettings, ...options.settings };
     this.#report = options.report;
     this.#onRoutesChanged = options.onRoutesChanged ?? (() => undefined);
+    this.#onFactsChanged = options.onFactsChanged ?? (() => undefined);
     this.#forwarding = new Forwarding(options.sysctl, options.report);
     this.#tunnel = new TunnelKeeper(options.kernel, this.#forwarding, this.#settings.tunnelDevice);
     this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
@@ -129,6 +137,7 @@ export class Dataplane {
   /** Takes new facts about this node; routes and tunnel follow. */
   setNode(facts: NodeFacts): void {
     this.#book.setBlocks(this.#facts?.blocks ?? [], facts.blocks, this.#clock.now());
+    this.#book.setNodes(this.#facts?.nodes ?? [], facts.nodes ?? []);
     this.#facts = facts;
     this.#snapshot = undefined;
     this.#mustSettleTunnel = true;
@@ -385,16 +394,28 @@ export class Dataplane {
   }
 
   #replan(facts: NodeFacts): void {
+    if (this.#mustReplanAll || this.#planner === undefined) this.#planner = this.#newPlanner(facts);
     const isAll = this.#mustReplanAll;
     this.#mustReplanAll = false;
-    if (isAll || this.#planner === undefined) {
-      const { lookups, covering } = this.#book.nextHops;
-      const { use } = this.#tunnel;
-      const { deviceNames } = this.#context;
-      const hostFacts = { pools: facts.pools, tunnel: use, lookups, deviceNames };
-      this.#planner = new Planner(hostFacts, covering);
-    }
     if (this.#book.replan(this.#planner, isAll)) this.#mustSettleTunnel = true;
+  }
+
+  #newPlanner({ nodeAddress, pools, nodes = [], overrides = new Map() }: NodeFacts): Planner {
+    const { lookups, covering } = this.#book.nextHops;
+    const { use: tunnel } = this.#tunnel;
+    const tunnelIndex = tunnel.state === 'ready' ? tunnel.interfaceIndex : undefined;
+    this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
+    const own = { address: nodeAddress, facts: this.#ownFacts };
+    const { deviceNames } = this.#context;
+    return new Planner({ pools, tunnel, lookups, deviceNames, own, overrides }, covering);
+  }
+
+  #tellFacts(facts: NextHopFacts): void {
+    if (factsKey(facts) === factsKey(this.#ownFacts)) return;
+    this.#ownFacts = facts;
+    // Every way between two nodes rests on them.
+    this.#mustReplanAll = true;
+    this.#onFactsChanged(facts);
   }
 
   async #settleRoutes(): Promise<void> {

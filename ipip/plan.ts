@@ -5,12 +5,14 @@
  *
  * Direct or tunnel is the kernel's own answer about the next hop (no gateway, and not out of our tunnel), as in
  * flannel's DirectRouting, asked again whenever routes, links or addresses change. Comparing subnets, as Calico does,
- * fails on /32 node addresses and on several subnets per link.
+ * fails on /32 node addresses and on several subnets per link. Towards a node that says how it reaches the others, both
+ * ends decide alike: encapsulation.ts.
  */
 import {
   formatIpAddress,
   formatPrefix,
   type IpAddress,
+  isIpv4,
   isLinkLocal,
   type Prefix,
   prefixContains,
@@ -19,8 +21,17 @@ import {
   prefixLength,
   prefixOf,
 } from '../bgp/net/index.js';
+import { factsKey, type NodeEnd, SET_TO, type Way, wayBetween } from './encapsulation.js';
 import type { InterfaceIndex, KernelNextHop, Lookup } from './kernel/kernel.js';
-import type { IpipMode, LearnedRoute, NextHopStatus, PoolFacts, RouteMode } from './types.js';
+import type {
+  EncapsulationOverride,
+  IpipMode,
+  LearnedNextHop,
+  LearnedRoute,
+  NextHopStatus,
+  PoolFacts,
+  RouteMode,
+} from './types.js';
 
 /** The tunnel as far as a route must know it. */
 export type TunnelUse =
@@ -35,6 +46,10 @@ export interface HostFacts {
   /** How the kernel reaches each next hop. */
   readonly lookups: ReadonlyMap<IpAddress, Lookup>;
   readonly deviceNames: ReadonlyMap<InterfaceIndex, string>;
+  /** This node, as it presents itself to the others. */
+  readonly own: NodeEnd;
+  /** What the operator set, by address of the next hop. */
+  readonly overrides: ReadonlyMap<IpAddress, EncapsulationOverride>;
 }
 
 /** Where a route leads; absent in a plan where it cannot be installed. */
@@ -73,6 +88,10 @@ export function poolOf(prefix: Prefix, pools: readonly PoolFacts[]): PoolFacts |
   return best;
 }
 
+function nextHopKey({ address, facts }: LearnedNextHop): string {
+  return facts === undefined ? String(address) : `${address}(${factsKey(facts)})`;
+}
+
 /** What one next hop comes to. */
 interface HopPlan {
   readonly status: NextHopStatus;
@@ -100,10 +119,10 @@ export class Planner {
     if (carried !== undefined) return carried;
     const ipipMode = poolOf(route.prefix, this.#facts.pools)?.ipipMode;
     const family = prefixFamily(route.prefix);
-    const key = `${family} ${ipipMode} ${route.nextHops.map(({ address }) => address).join(' ')}`;
+    const key = `${family} ${ipipMode} ${route.nextHops.map(nextHopKey).join(' ')}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      plan = combine(route.nextHops.map(({ address }) => this.#planHop(address, family, ipipMode)));
+      plan = combine(route.nextHops.map((nextHop) => this.#planHop(nextHop, family, ipipMode)));
       this.#plans.set(key, plan);
     }
     return plan;
@@ -135,7 +154,8 @@ export class Planner {
     return undefined;
   }
 
-  #planHop(address: IpAddress, family: 'ipv4' | 'ipv6', ipipMode: IpipMode | undefined): HopPlan {
+  #planHop(nextHop: LearnedNextHop, family: 'ipv4' | 'ipv6', ipipMode: IpipMode | undefined): HopPlan {
+    const { address } = nextHop;
     const text = formatIpAddress(address);
     const none = (reason: string): HopPlan => ({ status: { address, mode: 'none' }, reason });
     if ((typeof address === 'number') !== (family === 'ipv4')) {
@@ -167,18 +187,16 @@ export class Planner {
       lookup.kind === 'onlink'
         ? `on the same L2 network (${device})`
         : `behind gateway ${formatIpAddress(lookup.gateway)} (${device})`;
-    if (lookup.kind === 'onlink' && !(ipipMode === 'Always' && family === 'ipv4')) {
+    const choice = this.#choose(nextHop, lookup, family, ipipMode);
+    const why = `next hop ${text} is ${place}${choice.because}`;
+    if (choice.mode === 'none') return none(why);
+    if (choice.mode === 'direct') {
       return {
         status: { address, device, mode: 'direct' },
-        reason: `next hop ${text} is ${place}`,
+        reason: why,
         kernel: { gateway: address, interfaceIndex: lookup.interfaceIndex, onlink: false },
       };
     }
-    if (ipipMode === undefined)
-      return none(`next hop ${text} is ${place}, and no pool with IPIP holds the prefix`);
-    if (ipipMode === 'Never') return none(`next hop ${text} is ${place}, and the pool's ipipMode is Never`);
-    if (family === 'ipv6') return none(`next hop ${text} is ${place}, and IPIP carries IPv4 only`);
-    const why = `next hop ${text} is ${place}${ipipMode === 'Always' ? ", and the pool's ipipMode is Always" : ''}`;
     const status: NextHopStatus = { address, device: tunnel.device, mode: 'ipip' };
     if (tunnel.state === 'absent') {
       return { status, reason: `${why}, so it needs the tunnel: ${tunnel.reason}` };
@@ -188,6 +206,33 @@ export class Planner {
       reason: why,
       kernel: { gateway: address, interfaceIndex: tunnel.interfaceIndex, onlink: true },
     };
+  }
+
+  /** The way to a next hop that the kernel reaches. `because` ends the sentence that says where the next hop is. */
+  #choose(
+    { address, facts }: LearnedNextHop,
+    { kind }: Lookup,
+    family: 'ipv4' | 'ipv6',
+    ipipMode: IpipMode | undefined,
+  ): { readonly mode: NextHopStatus['mode']; readonly because: string } {
+    const direct = (because: string, obstacle: string) =>
+      kind === 'onlink'
+        ? ({ mode: 'direct', because } as const)
+        : ({ mode: 'none', because: `${because}${obstacle}` } as const);
+    if (ipipMode === undefined) return direct('', ', and no pool with IPIP holds the prefix');
+    if (ipipMode === 'Never') return direct('', ", and the pool's ipipMode is Never");
+    if (family === 'ipv6') return direct('', ', and IPIP carries IPv4 only');
+    if (ipipMode === 'Always') return { mode: 'ipip', because: ", and the pool's ipipMode is Always" };
+    const way = this.#way(address, facts, kind);
+    return way.mode === 'ipip' ? way : direct(way.because, ', which takes a next hop on an own link');
+  }
+
+  #way(address: IpAddress, facts: LearnedNextHop['facts'], kind: Lookup['kind']): Way {
+    if (facts !== undefined && isIpv4(address)) return wayBetween(this.#facts.own, { address, facts });
+    // It says nothing of itself: what is set here, or what the kernel says.
+    const override = this.#facts.overrides.get(address);
+    if (override !== undefined) return { mode: override, because: SET_TO[override] };
+    return { mode: kind === 'onlink' ? 'direct' : 'ipip', because: '' };
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * Owns: the entries, what is dirty, the next hops in use, who needs the tunnel. Must not know: the kernel, time.
  */
-import type { Prefix } from '../bgp/net/index.js';
+import type { Ipv4, Prefix } from '../bgp/net/index.js';
 import type { KernelRoute } from './kernel/kernel.js';
 import { NextHopTable } from './next-hops.js';
 import { OWN_BLOCK_PLAN, type Planner, type RoutePlan, samePlan } from './plan.js';
@@ -45,6 +45,12 @@ export class RouteBook {
       entry.isOwn = true;
       this.confirm(entry);
     }
+  }
+
+  /** The other nodes of the cluster, in place of those before: how they are reached is asked, used by a route or not. */
+  setNodes(before: readonly Ipv4[], after: readonly Ipv4[]): void {
+    this.nextHops.release(before.map((address) => ({ address })));
+    this.nextHops.use(after.map((address) => ({ address })));
   }
 
   /** What the peers offer for the prefix now; undefined: nothing. */

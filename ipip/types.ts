@@ -17,9 +17,22 @@ export interface RouteSource {
   readonly type: 'ibgp' | 'ebgp';
 }
 
+/** What is set for one peer in place of what the networks say. */
+export type EncapsulationOverride = 'direct' | 'ipip';
+
+/** What a node says of itself: how its kernel reaches the other nodes. */
+export interface NextHopFacts {
+  /** IPv4 prefixes by which it reaches nodes on a link of its own. */
+  readonly onlink: readonly Prefix[];
+  /** Nodes, by address, to which it goes in this way whatever the prefixes say. */
+  readonly overrides: ReadonlyMap<Ipv4, EncapsulationOverride>;
+}
+
 /** One of the next hops of a learned route. */
 export interface LearnedNextHop {
   readonly address: IpAddress;
+  /** What the node at this address says of itself. Absent: it says nothing, or it is no node of the cluster. */
+  readonly facts?: NextHopFacts;
 }
 
 /** A prefix that a peer offers: the reachability that the Rib chose. */
@@ -50,6 +63,10 @@ export interface NodeFacts {
   /** This node's own pod subnets. The first IPv4 one names the tunnel's address. */
   readonly blocks: readonly Prefix[];
   readonly pools: readonly PoolFacts[];
+  /** Addresses of the other nodes: what this node says of itself is how it reaches these. */
+  readonly nodes?: readonly Ipv4[];
+  /** By the address of the peer. */
+  readonly overrides?: ReadonlyMap<IpAddress, EncapsulationOverride>;
 }
 
 /** What drives the sweep of an earlier run's routes. */

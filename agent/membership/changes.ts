@@ -59,6 +59,7 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
     needsReset: false,
   },
   { name: 'next hop', text: (peer) => peer.nextHop, needsReset: false },
+  { name: 'encapsulation', text: (peer) => peer.encapsulation ?? 'auto', needsReset: false },
   {
     name: 'filters',
     text: ({ filters }) => filters.map(({ name }) => name).join(', ') || 'none',

@@ -32,7 +32,7 @@ const DEFAULT_PORT = 179;
 type Speaker = NodeResource & { readonly ipv4: NonNullable<NodeResource['ipv4']> };
 
 /** What the peerings with nodes that one resource asks for have in common. */
-interface NodePeering extends Pick<PeerSpec, 'nextHop' | 'filters' | 'options'> {
+interface NodePeering extends Pick<PeerSpec, 'nextHop' | 'encapsulation' | 'filters' | 'options'> {
   readonly origin: string;
   readonly sourceAddress: BgpPeer['sourceAddress'];
 }
@@ -63,6 +63,11 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
     advertisements: configuration.advertisements,
     prefixCommunities: configuration.prefixCommunities,
     pools: resources.pools,
+    nodes: otherSpeakers(resources, own).map((node) => ({
+      name: node.name,
+      address: node.ipv4.address,
+      asn: asNumberOf(resources, node),
+    })),
     peers: planPeers(resources, own),
     dynamicPeers: planDynamicPeers(resources, own),
   };
@@ -151,6 +156,7 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
       ...(source !== undefined && { sourceAddress: source }),
       routeReflectorClient: isClient(own, node, type),
       nextHop: peer.nextHop,
+      ...(peer.encapsulation !== undefined && { encapsulation: peer.encapsulation }),
       filters: filtersOf(resources, peer),
       options: peer.options,
       ...(node !== undefined && { node: node.name }),
@@ -209,7 +215,7 @@ function nodePeer(
   own: Speaker,
   node: Speaker,
   id: string,
-  { origin, sourceAddress, nextHop, filters, options }: NodePeering,
+  { origin, sourceAddress, nextHop, encapsulation, filters, options }: NodePeering,
 ): PeerSpec {
   const asn = asNumberOf(resources, node);
   const localAs = asNumberOf(resources, own);
@@ -227,6 +233,7 @@ function nodePeer(
     ...(source !== undefined && { sourceAddress: source }),
     routeReflectorClient: isClient(own, node, type),
     nextHop,
+    ...(encapsulation !== undefined && { encapsulation }),
     filters,
     options,
     node: node.name,

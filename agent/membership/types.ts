@@ -30,10 +30,19 @@ export interface Membership {
   readonly prefixCommunities: readonly PrefixCommunities[];
   /** All pools, disabled ones included, by name. */
   readonly pools: readonly IpPool[];
+  /** The other nodes, by name. */
+  readonly nodes: readonly ClusterNode[];
   /** By id. At most one per address. */
   readonly peers: readonly PeerSpec[];
   /** By id. */
   readonly dynamicPeers: readonly DynamicPeerSpec[];
+}
+
+/** Another node that takes part in BGP. */
+export interface ClusterNode {
+  readonly name: string;
+  readonly address: Ipv4;
+  readonly asn: number;
 }
 
 /** Routers that become peers when they connect. */
@@ -69,6 +78,8 @@ export interface PeerSpec {
   /** We reflect the routes of this peer (RFC 4456). */
   readonly routeReflectorClient: boolean;
   readonly nextHop: BgpPeer['nextHop'];
+  /** The way of packets to the peer; absent: what the networks say. */
+  readonly encapsulation?: BgpPeer['encapsulation'];
   /** In the order in which they are asked. */
   readonly filters: readonly BgpFilter[];
   readonly options: PeeringOptions;

@@ -51,6 +51,9 @@ export function peerRules(spec: BgpPeerSpec): Fault[] {
   if (spec.maxPeers !== undefined && spec.peerRange === undefined) {
     fault('maxPeers', 'stands without peerRange; it is for peers that come from a range');
   }
+  if (spec.encapsulation !== undefined && spec.peerRange !== undefined) {
+    fault('encapsulation', 'stands beside peerRange; it is for one peer, named by peerIP or peerSelector');
+  }
   if (spec.keepOriginalNextHop !== undefined && spec.nextHopMode !== undefined) {
     fault('keepOriginalNextHop', 'stands beside nextHopMode, which replaces it; take it out');
   }
@@ -73,6 +76,8 @@ export function buildPeer(spec: BgpPeerSpec, header: { readonly name: string }):
     sourceAddress: spec.sourceAddress,
     ...(spec.localASNumber !== undefined && { localAsNumber: spec.localASNumber }),
     nextHop: nextHop(spec),
+    ...(spec.encapsulation !== undefined &&
+      spec.encapsulation !== 'auto' && { encapsulation: spec.encapsulation }),
     filters: spec.filters,
     options: peeringOptions(spec),
   };

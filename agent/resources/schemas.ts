@@ -370,6 +370,12 @@ export const bgpPeerSpec = mapping(
         { description: 'Ours: how many prefixes the router may announce.' },
       ),
     ),
+    encapsulation: Type.Optional(
+      oneOf(['auto', 'direct', 'ipip'], {
+        description:
+          'Ours: the way of packets to this peer, in pools with ipipMode CrossSubnet, whatever the networks say.',
+      }),
+    ),
     role: Type.Optional(
       oneOf(['Provider', 'RS', 'RSClient', 'Customer', 'Peer'], {
         description: 'Ours: what this node is to the router (RFC 9234).',

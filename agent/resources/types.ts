@@ -125,6 +125,8 @@ export interface BgpPeer {
   readonly localAsNumber?: number;
   /** The next hop of what the peer is told. */
   readonly nextHop: 'self' | 'keep' | 'auto';
+  /** Ours: the way of packets to the peer; absent: what the networks say. */
+  readonly encapsulation?: 'direct' | 'ipip';
   /** Names of BGPFilters, in the order in which they are asked. */
   readonly filters: readonly string[];
   readonly options: PeeringOptions;

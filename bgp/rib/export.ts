@@ -21,6 +21,7 @@ import {
   type NextHop,
   type PathAttributes,
 } from '../wire/index.js';
+import { withoutFacts } from './encapsulation.js';
 import { DEFAULT_LOCAL_PREF } from './path.js';
 import type { NextHopMode, Path, RibPeer } from './types.js';
 
@@ -79,10 +80,18 @@ export function exportPath(
 ): Exported {
   const address = nextHopFor(peer, family, best, path, mode);
   if (typeof address === 'object') return address;
+  const told = address === path.nextHop.address ? path : withoutFactsOf(path, best, peer);
   const attributes =
-    peer.type === 'ebgp' ? towardsOutside(peer, best, path) : towardsInside(best, path, clusterId);
+    peer.type === 'ebgp' ? towardsOutside(peer, best, told) : towardsInside(best, told, clusterId);
   // The link-local address of a received next hop is for the link that it came over (RFC 2545 §3).
   return { attributes, nextHop: { address } };
+}
+
+/** What a route says of its next hop ends where another one takes its place; an own route speaks of us. */
+function withoutFactsOf(path: Path, { peer: source }: Path, { localAs }: RibPeer): Path {
+  if (source === undefined) return path;
+  const attributes = withoutFacts(path.attributes, [localAs, source.localAs, source.asn]);
+  return attributes === path.attributes ? path : { ...path, attributes };
 }
 
 function nextHopFor(

@@ -4,6 +4,7 @@
  * In: UPDATEs, sessions that come and go, own routes, a policy. Out: changes of the best paths, and for each peer the
  * next UPDATE, pulled when there is room for it. Nothing here uses a socket, a clock or a logger.
  */
+export { decodeFacts, type EncapsulationFacts, encodeFacts } from './encapsulation.js';
 export { Rib, type RibOptions } from './rib.js';
 export type {
   AdvertisedRoute,

@@ -95,6 +95,7 @@ export interface LocalRoute {
   /** LOCAL_PREF towards iBGP peers; 100 where absent. */
   readonly localPref?: number;
   readonly communities?: readonly number[];
+  readonly extendedCommunities?: readonly bigint[];
   readonly largeCommunities?: readonly LargeCommunity[];
 }
 

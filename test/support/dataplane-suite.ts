@@ -8,6 +8,7 @@ import {
   Dataplane,
   type DataplaneEvent,
   type LearnedRoute,
+  type NextHopFacts,
   type NodeFacts,
   type RouteStatus,
 } from '../../ipip/index.js';
@@ -45,6 +46,8 @@ export const changes = (...routes: readonly (LearnedRoute | string)[]) =>
 /** A data plane on a machine, with what it told. */
 export class Plane {
   readonly events: DataplaneEvent[] = [];
+  /** What it had the node say of itself, in order. */
+  readonly facts: NextHopFacts[] = [];
   readonly dataplane: Dataplane;
   #onChanged: (() => void) | undefined;
 
@@ -58,6 +61,10 @@ export class Plane {
         this.#onChanged?.();
       },
       onRoutesChanged: () => this.#onChanged?.(),
+      onFactsChanged: (facts) => {
+        this.facts.push(facts);
+        this.#onChanged?.();
+      },
     });
   }
 

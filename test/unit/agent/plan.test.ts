@@ -1,12 +1,29 @@
 /** A membership in the words of the speaker: peers, policy and own routes. */
 import { describe, expect, test } from 'vitest';
 import { type Membership, planMembership } from '../../../agent/membership/index.js';
-import { dynamicPeerRanges, localRoutesOf, peerConfigs, policyOf } from '../../../agent/plan.js';
+import {
+  dynamicPeerRanges,
+  localRoutesOf,
+  nextHopFacts,
+  nodeFactsOf,
+  peerConfigs,
+  policyOf,
+  routeChangeOf,
+} from '../../../agent/plan.js';
 import { Secrets } from '../../../agent/secrets.js';
 import { formatPrefix } from '../../../bgp/net/index.js';
+import { type EncapsulationFacts, encodeFacts, type Path, type RibPeer } from '../../../bgp/rib/index.js';
 import type { PeerConfig } from '../../../bgp/speaker/index.js';
 import { configuration, manifest, node, peer, pool, resources } from '../../support/manifests.js';
-import { address, attributes, node as cluster, prefix, router } from '../../support/rib.js';
+import {
+  address,
+  attributes,
+  node as cluster,
+  identifier,
+  prefix,
+  router,
+  sequence,
+} from '../../support/rib.js';
 
 const BASE = [
   pool(),
@@ -233,5 +250,80 @@ describe('own routes', () => {
       { to: '10.244.1.0/24', communities: [community(9), community(1)], largeCommunities: [large] },
       { to: '10.96.0.0/12', communities: [community(9)], largeCommunities: [large] },
     ]);
+  });
+});
+
+describe('what nodes say of themselves (RFC 9012)', () => {
+  const FACTS: EncapsulationFacts = { onlink: [prefix('192.168.1.0/24')], overrides: new Map() };
+  const said = encodeFacts(64512, FACTS);
+
+  test('goes with the IPv4 blocks, before the communities that are configured, and with nothing else', () => {
+    const membership: Membership = {
+      ...plan(
+        configuration({
+          serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+          prefixAdvertisements: [{ cidr: '10.0.0.0/8', communities: ['65000:1:2'] }],
+        }),
+      ),
+      blocks: [prefix('10.244.1.0/24'), prefix('fd00:244:1::/64')],
+    };
+    const large = { globalAdministrator: 65000, localData1: 1, localData2: 2 };
+    expect(localRoutesOf(membership, FACTS)).toEqual([
+      {
+        prefix: prefix('10.244.1.0/24'),
+        extendedCommunities: said.extendedCommunities,
+        largeCommunities: [...said.largeCommunities, large],
+      },
+      { prefix: prefix('fd00:244:1::/64') },
+      { prefix: prefix('10.96.0.0/12'), largeCommunities: [large] },
+    ]);
+  });
+
+  describe('is taken of a node of the cluster alone', () => {
+    const read = (peer: RibPeer, nextHop: string, asPath: Path['attributes']['asPath'], asn = 64512) =>
+      nextHopFacts(plan(node('c', '192.168.2.13/24', [], { asNumber: 64999 })))({
+        peer,
+        nextHop: { address: address(nextHop) },
+        attributes: attributes({ asPath, ...encodeFacts(asn, FACTS) }),
+      });
+
+    test.each<[string, RibPeer, string, Path['attributes']['asPath'], number, boolean]>([
+      ['from a node', cluster(12), '192.168.1.12', [], 64512, true],
+      ['by a reflector', cluster(99), '192.168.1.12', [], 64512, true],
+      ['from a node with an AS of its own', cluster(13), '192.168.2.13', sequence(64999), 64999, true],
+      ['by a node with an AS of its own', cluster(13), '192.168.1.12', sequence(64999, 64512), 64512, true],
+      ['of a next hop that is no node', cluster(12), '192.168.1.13', [], 64512, false],
+      ['of this node itself', cluster(12), '192.168.1.11', [], 64512, false],
+      ['by a router of another AS', router(1), '192.168.1.12', sequence(65001, 64512), 64512, false],
+    ])('%s', (_name, peer, nextHop, asPath, asn, isTaken) => {
+      expect(read(peer, nextHop, asPath, asn)).toEqual(isTaken ? FACTS : undefined);
+    });
+
+    test('in another AS than that of the node, the large communities are not its own', () => {
+      expect(read(cluster(12), '192.168.1.12', [], 64999)).toEqual({ onlink: [], overrides: new Map() });
+    });
+  });
+
+  test('reaches the data plane with the next hop, and so does what is set for a peer', () => {
+    const membership = plan(
+      peer('b', { nodeSelector: 'all()', peerSelector: "rack == 'b'", encapsulation: 'ipip' }),
+      tor({ encapsulation: 'direct' }),
+    );
+    const path: Path = {
+      peer: cluster(12, { id: 'peer/b/node-b' }),
+      nextHop: { address: address('192.168.1.12') },
+      attributes: attributes(said),
+    };
+    const to = prefix('10.244.2.0/24');
+    expect(routeChangeOf({ prefix: to, best: path }, nextHopFacts(membership)).route?.nextHops).toEqual([
+      { address: address('192.168.1.12'), facts: FACTS },
+    ]);
+    expect(nodeFactsOf(membership)).toMatchObject({
+      nodes: [identifier('192.168.1.12')],
+      overrides: new Map([
+        [address('192.168.1.12'), 'ipip'],
+        [address('192.168.1.1'), 'direct'],
+      ]),
+    });
   });
 });

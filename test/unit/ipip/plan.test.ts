@@ -1,9 +1,18 @@
 /** Direct, tunnel or nothing: the decision for one route, and its sentence. */
 import { describe, expect, test } from 'vitest';
-import type { LearnedRoute, PoolFacts } from '../../../ipip/index.js';
+import type { Prefix } from '../../../bgp/net/index.js';
+import { NO_FACTS } from '../../../ipip/encapsulation.js';
+import type { EncapsulationOverride, LearnedRoute, NextHopFacts, PoolFacts } from '../../../ipip/index.js';
 import { interfaceIndex, type Lookup } from '../../../ipip/kernel/kernel.js';
-import { coveringPrefixes, type HostFacts, Planner, poolOf, type TunnelUse } from '../../../ipip/plan.js';
-import { address, prefix } from '../../support/addresses.js';
+import {
+  coveringPrefixes,
+  type HostFacts,
+  Planner,
+  poolOf,
+  type RoutePlan,
+  type TunnelUse,
+} from '../../../ipip/plan.js';
+import { address, address4, prefix } from '../../support/addresses.js';
 import { learned } from '../../support/dataplane-suite.js';
 
 const ETH0 = interfaceIndex(2);
@@ -36,9 +45,9 @@ const pool = (cidr: string, ipipMode: PoolFacts['ipipMode']): PoolFacts => ({
   ipipMode,
 });
 
-function planner(ipipMode: PoolFacts['ipipMode'], tunnel: TunnelUse = READY): Planner {
+function hostFacts(ipipMode: PoolFacts['ipipMode'], tunnel: TunnelUse = READY): HostFacts {
   const lookups = new Map(Object.entries(LOOKUPS).map(([text, lookup]) => [address(text), lookup]));
-  const facts: HostFacts = {
+  return {
     pools: [pool('10.244.0.0/16', ipipMode), pool('fd00:244::/32', ipipMode)],
     tunnel,
     lookups,
@@ -46,12 +55,17 @@ function planner(ipipMode: PoolFacts['ipipMode'], tunnel: TunnelUse = READY): Pl
       [ETH0, 'eth0'],
       [TUNNEL, 'podroute0'],
     ]),
+    own: { address: address4('192.168.1.11'), facts: NO_FACTS },
+    overrides: new Map(),
   };
-  return new Planner(facts, coveringPrefixes(lookups.keys()));
+}
+
+function planBy(facts: HostFacts, route: LearnedRoute): RoutePlan {
+  return new Planner(facts, coveringPrefixes(facts.lookups.keys())).plan(route);
 }
 
 const plan = (route: LearnedRoute, mode: PoolFacts['ipipMode'] = 'CrossSubnet', tunnel?: TunnelUse) =>
-  planner(mode, tunnel).plan(route);
+  planBy(hostFacts(mode, tunnel), route);
 
 const DIRECT = [{ gateway: address('192.168.1.12'), interfaceIndex: ETH0, onlink: false }];
 const THROUGH = [{ gateway: address('192.168.2.11'), interfaceIndex: TUNNEL, onlink: true }];
@@ -208,10 +222,85 @@ describe('a route that holds next hops', () => {
       [address('192.168.2.11'), LOOKUPS['192.168.2.11']],
       [address('192.168.3.11'), LOOKUPS['192.168.2.11']],
     ]) as HostFacts['lookups'];
-    const facts = { pools: everything, tunnel: READY, lookups, deviceNames: new Map() };
+    const facts = { ...hostFacts('CrossSubnet'), pools: everything, lookups };
     const both = new Planner(facts, coveringPrefixes(lookups.keys()));
     expect(both.plan(learned('192.168.2.0/24', '192.168.3.11')).reason).toContain('would lead into itself');
     expect(both.plan(learned('192.168.4.0/24', '192.168.3.11')).mode).toBe('ipip');
+  });
+});
+
+describe('towards a node that says how it reaches the others', () => {
+  const ON_LINK = '192.168.1.12';
+  const BEHIND = '192.168.2.11';
+  const NET = prefix('192.168.1.0/24');
+  const facts = (...onlink: readonly Prefix[]): NextHopFacts => ({ onlink, overrides: new Map() });
+  const set = (peer: string, way: EncapsulationOverride): NextHopFacts => ({
+    onlink: [],
+    overrides: new Map([[address4(peer), way]]),
+  });
+  const planned = (
+    via: string,
+    {
+      own = facts(NET),
+      other,
+      mode = 'CrossSubnet' as PoolFacts['ipipMode'],
+    }: {
+      readonly own?: NextHopFacts;
+      readonly other?: NextHopFacts;
+      readonly mode?: PoolFacts['ipipMode'];
+    },
+  ) => {
+    const base = hostFacts(mode);
+    const nextHops = [{ address: address(via), ...(other === undefined ? {} : { facts: other }) }];
+    const made = planBy(
+      { ...base, own: { ...base.own, facts: own }, overrides: own.overrides },
+      { ...learned('10.244.2.0/24'), nextHops },
+    );
+    return [made.mode, made.reason];
+  };
+
+  test('both on the network: direct', () => {
+    expect(planned(ON_LINK, { other: facts(NET) })).toEqual([
+      'direct',
+      'next hop 192.168.1.12 is on the same L2 network (eth0)',
+    ]);
+  });
+
+  test('it is on our network, but does not reach us there: IPIP', () => {
+    expect(planned(ON_LINK, { other: facts() })).toEqual([
+      'ipip',
+      'next hop 192.168.1.12 is on the same L2 network (eth0), but it does not reach this node directly, so both ends use IPIP',
+    ]);
+  });
+
+  test('it reaches us, we do not reach it: IPIP', () => {
+    expect(planned(BEHIND, { other: facts(NET) })).toEqual([
+      'ipip',
+      'next hop 192.168.2.11 is behind gateway 192.168.1.254 (eth0)',
+    ]);
+  });
+
+  test.each<[string, PoolFacts['ipipMode'], NextHopFacts, string]>([
+    ['Always', 'Always', facts(NET), 'ipip'],
+    ['Never, where the two would not go direct', 'Never', facts(), 'direct'],
+  ])('the pool goes before: %s', (_name, mode, other, expected) => {
+    expect(planned(ON_LINK, { other, mode })[0]).toBe(expected);
+  });
+
+  test('set to direct at both ends, with a gateway in between: nothing, and why', () => {
+    expect(planned(BEHIND, { own: set(BEHIND, 'direct'), other: set('192.168.1.11', 'direct') })).toEqual([
+      'none',
+      'next hop 192.168.2.11 is behind gateway 192.168.1.254 (eth0), and encapsulation is set to direct, which takes a next hop on an own link',
+    ]);
+  });
+
+  test('towards one that says nothing, what is set here decides alone', () => {
+    expect(planned(ON_LINK, { own: set(ON_LINK, 'ipip') })).toEqual([
+      'ipip',
+      'next hop 192.168.1.12 is on the same L2 network (eth0), and encapsulation is set to ipip',
+    ]);
+    expect(planned(ON_LINK, { own: set(ON_LINK, 'direct') })[0]).toBe('direct');
+    expect(planned(BEHIND, { own: set(BEHIND, 'direct') })[0]).toBe('none');
   });
 });
 
