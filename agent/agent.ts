@@ -8,15 +8,17 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApi, EXIT, listen } from '../api/index.js';
-import type { BestPathChange } from '../bgp/rib/index.js';
+import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
 import { type ListenOptions, Speaker, systemClock, tcpTransport } from '../bgp/speaker/index.js';
 import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
 import { Dataplane, type NextHopFacts, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
-import { type CheckedPlan, checkedPlan } from './checked-plan.js';
+import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import { createDatastore, type Datastore } from './datastore/index.js';
+import { Interfaces } from './interfaces.js';
 import { logDataplaneEvent } from './log.js';
 import { type Membership, planLocalChanges, planPeerChanges } from './membership/index.js';
+import { noticesOf } from './notices.js';
 import {
   dynamicPeerRanges,
   listenOptionsOf,
@@ -29,7 +31,7 @@ import {
   routeChangeOf,
 } from './plan.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
-import type { Secrets } from './secrets.js';
+import { type Secrets, SecretWatch } from './secrets.js';
 import { bgpListenError, StartError } from './start-error.js';
 import { AgentView } from './views/agent-view.js';
 
@@ -46,6 +48,8 @@ export class Agent {
   readonly #settings: AgentSettings;
   readonly #log: Logger;
   readonly #datastore: Datastore;
+  readonly #secretWatch: SecretWatch;
+  readonly #interfaces: Interfaces;
   readonly #dataplane: Dataplane | undefined;
   readonly #view: AgentView;
   readonly #api: FastifyInstance;
@@ -56,6 +60,9 @@ export class Agent {
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
   #factsOf: ReturnType<typeof nextHopFacts>;
+  /** The newest configuration, where it is not in force and the reason is none of its own errors. */
+  #refused: ResourcesResult | undefined;
+  #notices: ReadonlySet<string> = new Set();
   /** Changes are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -64,17 +71,25 @@ export class Agent {
    * @throws StartError, or the error of a part, each with a sentence for the operator
    */
   static async start(options: AgentOptions): Promise<Agent> {
-    const created = createDatastore(options.settings.datastore, {
-      onWatchFailure: (folder, error) =>
-        options.log.warn(
-          { folder, reason: error.message },
-          'changes of the resources are only seen by a slow poll',
-        ),
-    });
+    const onWatchFailure = (folder: string, error: Error) =>
+      options.log.warn(
+        { folder, reason: error.message },
+        'changes in the folder are only seen by a slow poll',
+      );
+    const created = createDatastore(options.settings.datastore, { onWatchFailure });
     if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
     const { datastore } = created;
     let agent: Agent | undefined;
     let changedMeanwhile: ResourcesResult | undefined;
+    let secretsChangedMeanwhile = false;
+    const secretWatch = new SecretWatch(
+      { folder: options.settings.secrets, environment: process.env },
+      () => {
+        if (agent === undefined) secretsChangedMeanwhile = true;
+        else agent.#secretsChanged();
+      },
+      { onWatchFailure },
+    );
     const first = await datastore.start((result) => {
       if (agent === undefined) changedMeanwhile = result;
       else agent.change(result);
@@ -85,26 +100,37 @@ export class Agent {
         throw new StartError(problem, { exitStatus: EXIT.usage });
       }
       for (const warning of first.warnings) options.log.warn(formatConfigError(warning));
-      const plan = await checkedPlan(first.resources, options.settings.nodeName);
-      const starting = new Agent(options, datastore, plan);
+      const plan = await checkedPlan(first.resources, options.settings.nodeName, (sources) =>
+        secretWatch.read(sources),
+      );
+      const starting = new Agent(options, { datastore, secretWatch }, plan);
       await starting.#begin();
       agent = starting;
       if (changedMeanwhile !== undefined) agent.change(changedMeanwhile);
+      if (secretsChangedMeanwhile) agent.#secretsChanged();
       return agent;
     } catch (error) {
       await datastore.stop();
+      await secretWatch.stop();
       throw error;
     }
   }
 
   private constructor(
     { settings, log, version }: AgentOptions,
-    datastore: Datastore,
+    { datastore, secretWatch }: { readonly datastore: Datastore; readonly secretWatch: SecretWatch },
     { membership, secrets }: CheckedPlan,
   ) {
     this.#settings = settings;
     this.#log = log;
     this.#datastore = datastore;
+    this.#secretWatch = secretWatch;
+    this.#interfaces = new Interfaces({
+      settings,
+      clock: systemClock,
+      log,
+      onChange: () => this.#tellPolicy(),
+    });
     this.#membership = membership;
     this.#secrets = secrets;
     this.#factsOf = nextHopFacts(membership);
@@ -134,13 +160,20 @@ export class Agent {
     this.#work = this.#work.then(() => this.#take(result));
   }
 
+  /** Passwords have changed where they are kept. */
+  #secretsChanged(): void {
+    this.#work = this.#work.then(() => this.#takeSecrets());
+  }
+
   /**
    * Ends the agent and leaves the network as it is: routes and tunnel stay, and peers that speak graceful restart keep
    * forwarding to this node until it is back.
    */
   async stop(): Promise<void> {
     await this.#datastore.stop();
+    await this.#secretWatch.stop();
     await this.#work;
+    await this.#interfaces.stop();
     await this.#speaker.stop();
     await this.#dataplane?.stop();
     await this.#api.close();
@@ -149,6 +182,7 @@ export class Agent {
   async #begin(): Promise<void> {
     await listen(this.#api, this.#settings.api);
     try {
+      await this.#interfaces.follow(this.#membership);
       await this.#dataplane?.start();
       this.#dataplane?.setNode(nodeFactsOf(this.#membership));
       // What the first UPDATE says of this node is then what it goes on saying.
@@ -156,16 +190,19 @@ export class Agent {
       this.#speaker = this.#createSpeaker(this.#leftoverRoutes > 0);
       await this.#startSpeaker();
     } catch (error) {
+      await this.#interfaces.stop();
       await this.#speaker.stop();
       await this.#dataplane?.stop();
       await this.#api.close();
       throw error;
     }
+    this.#logNotices();
     this.#log.info({ peers: this.#membership.peers.length }, 'agent started');
   }
 
   async #take(result: ResourcesResult): Promise<void> {
     const problem = await this.#tryToTake(result);
+    this.#refused = problem === undefined || 'errors' in result ? undefined : result;
     this.#view.configurationRead(problem);
     if (problem === undefined) return;
     this.#log.error({ errors: problem }, 'the new configuration is wrong: the old one stays in force');
@@ -177,11 +214,17 @@ export class Agent {
     for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
     const before = { membership: this.#membership, secrets: this.#secrets };
     try {
-      this.#putInForce(await checkedPlan(result.resources, this.#settings.nodeName));
+      const plan = await checkedPlan(result.resources, this.#settings.nodeName, (sources) =>
+        this.#secretWatch.read(sources),
+      );
+      await this.#interfaces.follow(plan.membership);
+      this.#putInForce(plan);
     } catch (error) {
       if (error instanceof StartError) return error.message.split('\n');
       throw error;
     }
+    this.#view.secretsRead([]);
+    this.#logNotices();
     const { needsReset, reasons } = planLocalChanges(before.membership, this.#membership);
     if (reasons.length > 0)
       this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
@@ -190,6 +233,30 @@ export class Agent {
     this.#logPeerChanges(before.membership);
     this.#tellSpeaker();
     return undefined;
+  }
+
+  /** New keys go to the sessions that have them, which stay up; a key that cannot be read any more stays in force. */
+  async #takeSecrets(): Promise<void> {
+    // What was refused may have been so for a password.
+    if (this.#refused !== undefined) await this.#take(this.#refused);
+    const sources = passwordsOf(this.#membership);
+    const read = await this.#secretWatch.read(sources);
+    const problems = 'problems' in read ? read.problems : [];
+    this.#view.secretsRead(problems);
+    if ('problems' in read) {
+      this.#log.error({ errors: problems }, 'a password in use cannot be read any more: it stays in force');
+    } else if (!read.secrets.agreesWith(this.#secrets, sources)) {
+      this.#log.info('a password was changed where it is kept: its peers take it over');
+      this.#secrets = read.secrets;
+      this.#tellPeers();
+    }
+  }
+
+  /** Those that were not true before. */
+  #logNotices(): void {
+    const notices = noticesOf(this.#membership, this.#settings);
+    for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn(notice);
+    this.#notices = notices;
   }
 
   #logPeerChanges(before: Membership): void {
@@ -212,6 +279,7 @@ export class Agent {
       return undefined;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
+      await this.#interfaces.follow(before.membership);
       this.#putInForce(before);
       this.#dataplane?.setNode(nodeFactsOf(this.#membership));
       this.#speaker = this.#createSpeaker(false);
@@ -246,8 +314,20 @@ export class Agent {
   }
 
   #tellSpeaker(): void {
-    this.#speaker.setPolicy(policyOf(this.#membership));
+    this.#tellPolicy();
     this.#speaker.setLocalRoutes(localRoutesOf(this.#membership, this.#facts));
+    this.#tellPeers();
+  }
+
+  #tellPolicy(): void {
+    this.#speaker.setPolicy(this.#policy());
+  }
+
+  #policy(): RoutePolicy {
+    return policyOf(this.#membership, this.#interfaces.tableFor(this.#membership));
+  }
+
+  #tellPeers(): void {
     this.#speaker.setPeers(peerConfigs(this.#membership, this.#secrets));
     this.#speaker.setDynamicPeers(dynamicPeerRanges(this.#membership, this.#secrets));
   }
@@ -259,7 +339,7 @@ export class Agent {
       bgpIdentifier,
       ...(clusterId === undefined ? {} : { clusterId }),
       listen: this.#listenOptions(),
-      policy: policyOf(this.#membership),
+      policy: this.#policy(),
       transport: tcpTransport,
       clock: systemClock,
       random: Math.random,

@@ -5,8 +5,8 @@
  */
 import { EXIT } from '../api/index.js';
 import { type Membership, planMembership } from './membership/index.js';
-import type { Resources } from './resources/index.js';
-import { Secrets } from './secrets.js';
+import type { Resources, SecretSource } from './resources/index.js';
+import type { Secrets, SecretsResult } from './secrets.js';
 import { missingAddress, StartError } from './start-error.js';
 
 /** A membership that this machine can live up to. */
@@ -16,17 +16,25 @@ export interface CheckedPlan {
 }
 
 /**
+ * @param readSecrets the passwords, or every problem with them
  * @throws StartError where this node is not in the resources, this machine does not have its address, or a password
  *   cannot be read.
  */
-export async function checkedPlan(resources: Resources, nodeName: string): Promise<CheckedPlan> {
+export async function checkedPlan(
+  resources: Resources,
+  nodeName: string,
+  readSecrets: (sources: readonly SecretSource[]) => Promise<SecretsResult>,
+): Promise<CheckedPlan> {
   const plan = planMembership(resources, nodeName);
   if ('problem' in plan) throw new StartError(plan.problem, { exitStatus: EXIT.usage });
   const problem = await missingAddress(nodeName, plan.membership.nodeAddress);
   if (problem !== undefined) throw new StartError(problem);
-  const { peers, dynamicPeers } = plan.membership;
-  const passwords = [...peers, ...dynamicPeers].flatMap(({ options }) => options.password ?? []);
-  const read = await Secrets.read(passwords, process.env);
+  const read = await readSecrets(passwordsOf(plan.membership));
   if ('problems' in read) throw new StartError(read.problems.join('\n'), { exitStatus: EXIT.usage });
   return { membership: plan.membership, secrets: read.secrets };
+}
+
+/** Where the passwords of all peers are kept. */
+export function passwordsOf({ peers, dynamicPeers }: Membership): readonly SecretSource[] {
+  return [...peers, ...dynamicPeers].flatMap(({ options }) => options.password ?? []);
 }

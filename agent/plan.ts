@@ -5,7 +5,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { type IpAddress, prefixContains, prefixFamily } from '../bgp/net/index.js';
-import { type FilterRule, filterPolicy, type PeerFilters, poolPolicy } from '../bgp/policy/index.js';
+import {
+  type FilterRule,
+  filterPolicy,
+  type InterfaceTable,
+  type PeerFilters,
+  poolPolicy,
+} from '../bgp/policy/index.js';
 import {
   type BestPathChange,
   decodeFacts,
@@ -89,8 +95,11 @@ export function listenOptionsOf(membership: Membership, settings: AgentSettings)
   };
 }
 
-/** What the filters of the peers say, and the pool policy where they say nothing. */
-export function policyOf(membership: Membership): RoutePolicy {
+/**
+ * What the filters of the peers say, and the pool policy where they say nothing.
+ * @param interfaces by which device what is reached, for filters that ask; absent: none of their rules matches
+ */
+export function policyOf(membership: Membership, interfaces: InterfaceTable = new Map()): RoutePolicy {
   const enabled = membership.pools.filter((pool) => !pool.disabled);
   const pools = poolPolicy({
     pools: enabled.map((pool) => pool.cidr),
@@ -100,7 +109,13 @@ export function policyOf(membership: Membership): RoutePolicy {
   });
   const peers = [...membership.peers, ...membership.dynamicPeers];
   const filters = new Map(peers.map((peer) => [peer.id, filtersOf(peer)]));
-  return filterPolicy({ filters, filterIdOf, otherwise: pools, ownBlocks: membership.blocks });
+  return filterPolicy({
+    filters,
+    filterIdOf,
+    interfaces,
+    otherwise: pools,
+    ownBlocks: membership.blocks,
+  });
 }
 
 /** Routers of one range, `dynamic/NAME/ADDRESS`, have its filters. */
@@ -128,11 +143,13 @@ function rules(filter: BgpFilter, list: RuleList): FilterRule[] {
 
 function policyRule(rule: BgpFilterRule): Omit<FilterRule, 'name' | 'family'> {
   const { action, match, source, peerType, community, asPathPrefix, operations } = rule;
+  const { interface: through } = rule;
   return {
     action: action === 'Accept' ? 'accept' : 'reject',
     ...(match === undefined ? {} : { prefix: match }),
     ...(source === undefined ? {} : { source: 'peers' }),
     ...(peerType === undefined ? {} : { peerType }),
+    ...(through === undefined ? {} : { interface: through }),
     ...(community === undefined ? {} : { community }),
     ...(asPathPrefix === undefined ? {} : { asPathPrefix }),
     operations,
@@ -172,6 +189,9 @@ export function nodeFactsOf(membership: Membership): NodeFacts {
     nodeAddress: membership.nodeAddress,
     blocks: membership.blocks,
     pools: pools.map(({ cidr, ipipMode }) => ({ prefix: cidr, ipipMode })),
+    gateways: membership.peers.flatMap(({ id, address, gateway }) =>
+      gateway === undefined ? [] : [{ peer: id, address, gateway }],
+    ),
     nodes: membership.nodes.map(({ address }) => address),
     overrides: new Map(
       membership.peers.flatMap(({ address, encapsulation }) =>

@@ -138,6 +138,7 @@ export class Dataplane {
   setNode(facts: NodeFacts): void {
     this.#book.setBlocks(this.#facts?.blocks ?? [], facts.blocks, this.#clock.now());
     this.#book.setNodes(this.#facts?.nodes ?? [], facts.nodes ?? []);
+    this.#book.setGateways(this.#facts?.gateways ?? [], facts.gateways ?? [], this.#clock.now());
     this.#facts = facts;
     this.#snapshot = undefined;
     this.#mustSettleTunnel = true;
@@ -400,14 +401,15 @@ export class Dataplane {
     if (this.#book.replan(this.#planner, isAll)) this.#mustSettleTunnel = true;
   }
 
-  #newPlanner({ nodeAddress, pools, nodes = [], overrides = new Map() }: NodeFacts): Planner {
+  #newPlanner(nodeFacts: NodeFacts): Planner {
+    const { nodeAddress, pools, gateways, nodes = [], overrides = new Map() } = nodeFacts;
     const { lookups, covering } = this.#book.nextHops;
     const { use: tunnel } = this.#tunnel;
     const tunnelIndex = tunnel.state === 'ready' ? tunnel.interfaceIndex : undefined;
     this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
     const own = { address: nodeAddress, facts: this.#ownFacts };
     const { deviceNames } = this.#context;
-    return new Planner({ pools, tunnel, lookups, deviceNames, own, overrides }, covering);
+    return new Planner({ pools, gateways, tunnel, lookups, deviceNames, own, overrides }, covering);
   }
 
   #tellFacts(facts: NextHopFacts): void {

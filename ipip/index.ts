@@ -3,6 +3,7 @@
  */
 export { Dataplane, type DataplaneOptions } from './dataplane.js';
 export type { DataplaneEvent } from './events.js';
+export { type InterfaceTable, InterfaceWatch } from './interface-watch.js';
 export { KernelError } from './kernel/errors.js';
 export type { Kernel, Sysctl } from './kernel/kernel.js';
 export { rtnetlinkKernel } from './kernel/rtnetlink.js';
@@ -21,6 +22,7 @@ export {
   type NextHopFacts,
   type NextHopStatus,
   type NodeFacts,
+  type PeerGateway,
   type PeerProgress,
   type PoolFacts,
   type RouteChange,

@@ -8,7 +8,7 @@ import { diffPrefix, sameRoute } from './delta.js';
 import type { Kernel, KernelRoute, RouteOperation, RouteResult } from './kernel/kernel.js';
 import { MAIN_TABLE } from './kernel/kernel.js';
 import { KernelMirror } from './mirror.js';
-import type { RouteEntry } from './route-entry.js';
+import { isWanted, type RouteEntry } from './route-entry.js';
 import type { Clock, DataplaneSettings } from './types.js';
 
 /** Entries per round: between rounds other work of the process gets its turn. */
@@ -93,10 +93,10 @@ export class RouteInstaller {
 
   /** Operations for one entry; sets what stands in the way of it. */
   #plan(entry: RouteEntry, actual: readonly KernelRoute[]): readonly RouteOperation[] {
-    const isWanted = entry.isOwn || entry.learned !== undefined;
+    const wanted = isWanted(entry);
     // An earlier run's route stays as it is until it is confirmed or swept.
-    if (entry.isLeftover && !isWanted) return [];
-    const target = isWanted ? entry.plan?.target : undefined;
+    if (entry.isLeftover && !wanted) return [];
+    const target = wanted ? entry.plan?.target : undefined;
     const { routeProtocol, metric } = this.#settings;
     const desired: KernelRoute | undefined =
       target === undefined

@@ -22,6 +22,7 @@ import {
   prefixOf,
 } from '../bgp/net/index.js';
 import { factsKey, type NodeEnd, SET_TO, type Way, wayBetween } from './encapsulation.js';
+import { isReachedBy, planGatewayRoute } from './gateway-route.js';
 import type { InterfaceIndex, KernelNextHop, Lookup } from './kernel/kernel.js';
 import type {
   EncapsulationOverride,
@@ -29,6 +30,7 @@ import type {
   LearnedNextHop,
   LearnedRoute,
   NextHopStatus,
+  PeerGateway,
   PoolFacts,
   RouteMode,
 } from './types.js';
@@ -42,6 +44,8 @@ export type TunnelUse =
 /** What the plan rests on. */
 export interface HostFacts {
   readonly pools: readonly PoolFacts[];
+  /** Peers that are reached through a gateway. */
+  readonly gateways?: readonly PeerGateway[] | undefined;
   readonly tunnel: TunnelUse;
   /** How the kernel reaches each next hop. */
   readonly lookups: ReadonlyMap<IpAddress, Lookup>;
@@ -128,6 +132,10 @@ export class Planner {
     return plan;
   }
 
+  planGateway(peer: PeerGateway): RoutePlan {
+    return planGatewayRoute(peer, this.#facts);
+  }
+
   /**
    * A route that would carry packets for the very next hop it needs is refused: once installed, the next hop would be
    * looked up in it. For the tunnel this holds for the far end of any tunnel route, or encapsulated packets would enter
@@ -189,7 +197,14 @@ export class Planner {
         : `behind gateway ${formatIpAddress(lookup.gateway)} (${device})`;
     const choice = this.#choose(nextHop, lookup, family, ipipMode);
     const why = `next hop ${text} is ${place}${choice.because}`;
-    if (choice.mode === 'none') return none(why);
+    if (choice.mode === 'none') {
+      if (!isReachedBy(lookup, address, this.#facts.gateways)) return none(why);
+      return {
+        status: { address, device, mode: 'direct' },
+        reason: `next hop ${text} is ${place}, as its reachableBy says`,
+        kernel: { gateway: lookup.gateway, interfaceIndex: lookup.interfaceIndex, onlink: false },
+      };
+    }
     if (choice.mode === 'direct') {
       return {
         status: { address, device, mode: 'direct' },

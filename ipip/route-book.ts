@@ -3,12 +3,12 @@
  *
  * Owns: the entries, what is dirty, the next hops in use, who needs the tunnel. Must not know: the kernel, time.
  */
-import type { Ipv4, Prefix } from '../bgp/net/index.js';
+import { hostPrefix, type Ipv4, type Prefix } from '../bgp/net/index.js';
 import type { KernelRoute } from './kernel/kernel.js';
 import { NextHopTable } from './next-hops.js';
 import { OWN_BLOCK_PLAN, type Planner, type RoutePlan, samePlan } from './plan.js';
 import { newEntry, type RouteEntry } from './route-entry.js';
-import type { LearnedRoute } from './types.js';
+import type { LearnedRoute, PeerGateway } from './types.js';
 
 export class RouteBook {
   readonly nextHops = new NextHopTable();
@@ -51,6 +51,23 @@ export class RouteBook {
   setNodes(before: readonly Ipv4[], after: readonly Ipv4[]): void {
     this.nextHops.release(before.map((address) => ({ address })));
     this.nextHops.use(after.map((address) => ({ address })));
+  }
+
+  /** The peers that are reached through gateways, in place of those before. */
+  setGateways(before: readonly PeerGateway[], after: readonly PeerGateway[], nowMs: number): void {
+    for (const { address, gateway } of before) {
+      const entry = this.#entries.get(hostPrefix(address));
+      this.nextHops.release([{ address: gateway }]);
+      if (entry === undefined) continue;
+      entry.gateway = undefined;
+      this.dirty.add(entry);
+    }
+    for (const peer of after) {
+      const entry = this.#enter(hostPrefix(peer.address), nowMs);
+      this.nextHops.use([{ address: peer.gateway }]);
+      entry.gateway = peer;
+      this.confirm(entry);
+    }
   }
 
   /** What the peers offer for the prefix now; undefined: nothing. */
@@ -131,5 +148,6 @@ export class RouteBook {
 
 function planOf(entry: RouteEntry, planner: Planner): RoutePlan | undefined {
   if (entry.isOwn) return OWN_BLOCK_PLAN;
+  if (entry.gateway !== undefined) return planner.planGateway(entry.gateway);
   return entry.learned === undefined ? undefined : planner.plan(entry.learned);
 }

@@ -10,6 +10,7 @@ import type {
   KernelRouteStatus,
   LearnedRoute,
   NextHopStatus,
+  PeerGateway,
   RouteMode,
   RouteState,
   RouteStatus,
@@ -30,6 +31,8 @@ export interface RouteEntry {
   learned: LearnedRoute | undefined;
   /** One of this node's own subnets; wins over anything learned. */
   isOwn: boolean;
+  /** The address of a peer that is reached through a gateway; wins over anything learned. */
+  gateway: PeerGateway | undefined;
   /** Found at start, installed by an earlier run, not confirmed yet. */
   isLeftover: boolean;
   plan: RoutePlan | undefined;
@@ -59,6 +62,7 @@ export function newEntry(prefix: Prefix, nowMs: number): RouteEntry {
     prefix,
     learned: undefined,
     isOwn: false,
+    gateway: undefined,
     isLeftover: false,
     plan: undefined,
     installed: undefined,
@@ -72,9 +76,14 @@ export function newEntry(prefix: Prefix, nowMs: number): RouteEntry {
   };
 }
 
+/** True where the prefix shall have a route. */
+export function isWanted(entry: RouteEntry): boolean {
+  return entry.isOwn || entry.gateway !== undefined || entry.learned !== undefined;
+}
+
 /** True where the entry stands for something: else nothing is wanted and nothing is there. */
 export function isNeeded(entry: RouteEntry): boolean {
-  return entry.isOwn || entry.learned !== undefined || entry.installed !== undefined;
+  return isWanted(entry) || entry.installed !== undefined;
 }
 
 /** Puts mode, state and reason right. @returns the state before, where any of the three changed */
@@ -100,7 +109,7 @@ interface Judgement {
 
 function judge(entry: RouteEntry, context: StatusContext): Judgement {
   const { plan, failure, conflict, shadow, installed } = entry;
-  if (entry.learned === undefined && !entry.isOwn) return judgeUnwanted(entry, context);
+  if (!isWanted(entry)) return judgeUnwanted(entry, context);
   if (plan === undefined) return { mode: 'none', state: 'pending', reason: 'not planned yet' };
   const { mode, reason } = plan;
   if (plan.target === undefined) return { mode, state: 'failed', reason };
@@ -130,7 +139,7 @@ function judge(entry: RouteEntry, context: StatusContext): Judgement {
     };
   }
   if (entry.isOwn) return { mode, state: 'blackhole', reason };
-  if (entry.learned?.stale === true) {
+  if (entry.learned?.stale === true && entry.gateway === undefined) {
     return { mode, state: 'stale', reason: `${reason}; kept while its peer restarts` };
   }
   return { mode, state: 'ok', reason };
@@ -179,14 +188,14 @@ function installedNextHops(installed: KernelRoute, context: StatusContext): read
 /** The entry as the door shows it. */
 export function statusOf(entry: RouteEntry, context: StatusContext): RouteStatus {
   const { prefix, mode, state, reason, sinceMs, learned, installed } = entry;
-  const isWanted = entry.isOwn || learned !== undefined;
+  const isLearned = learned !== undefined && !entry.isOwn && entry.gateway === undefined;
   const nextHops =
-    isWanted || installed === undefined
+    isWanted(entry) || installed === undefined
       ? (entry.plan?.nextHops ?? [])
       : installedNextHops(installed, context);
   return {
     prefix,
-    ...(learned === undefined || entry.isOwn ? {} : { learnedFrom: learned.learnedFrom }),
+    ...(isLearned ? { learnedFrom: learned.learnedFrom } : {}),
     nextHops,
     mode,
     reason,

@@ -67,6 +67,16 @@ export interface NodeFacts {
   readonly nodes?: readonly Ipv4[];
   /** By the address of the peer. */
   readonly overrides?: ReadonlyMap<IpAddress, EncapsulationOverride>;
+  /** Peers that are reached through a gateway; at most one for an address. */
+  readonly gateways?: readonly PeerGateway[];
+}
+
+/** A peer whose address is reached through another router, by a route to it alone; both are of one family. */
+export interface PeerGateway {
+  /** The name of the peer, as the operator knows it. */
+  readonly peer: string;
+  readonly address: IpAddress;
+  readonly gateway: IpAddress;
 }
 
 /** What drives the sweep of an earlier run's routes. */

@@ -31,6 +31,12 @@ export const settingsSchema = mapping(
       description: 'The cluster resources: a file or a folder of manifests.',
       default: 'file:/etc/podroute/cluster.yaml',
     }),
+    secrets: text(readFolder, {
+      placeholder: 'FOLDER',
+      description:
+        'Where passwords of the form secretKeyRef are: key KEY of Secret NAME is the file NAME/KEY.',
+      default: '/etc/podroute/secrets',
+    }),
     api: text(readApiAddress, {
       placeholder: 'ADDRESS',
       description: 'Where the API listens: ADDRESS:PORT or unix:PATH.',
@@ -140,6 +146,12 @@ export function settingsHelp(): string {
 
 function readText(value: string): Reading<string> {
   return value === '' ? { problem: 'is empty; give it a value or take it out' } : { value };
+}
+
+function readFolder(value: string): Reading<string> {
+  return /^\/[^\0]*$/.test(value)
+    ? { value }
+    : { problem: `${quote(value)} is no absolute path; write it like /etc/podroute/secrets` };
 }
 
 function readNodeName(value: string): Reading<string> {

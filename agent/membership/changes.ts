@@ -3,7 +3,7 @@
  *
  * Owns: the comparison of peers field by field. Must not know: how a change is carried out.
  */
-import { formatIpAddress, formatPrefix, type Ipv4, type Ipv6 } from '../../bgp/net/index.js';
+import { formatIpAddress, formatPrefix, type IpAddress } from '../../bgp/net/index.js';
 import type { SecretSource } from '../resources/index.js';
 import type { Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
 
@@ -42,6 +42,7 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
   { name: 'role', text: ({ options }) => options.role ?? 'none', needsReset: true },
   // What follows is in no OPEN and no connection: routes are judged anew, and only differences are sent.
   { name: 'place', text: (peer) => peer.place, needsReset: false },
+  { name: 'gateway', text: ({ gateway }) => addressOrNone(gateway), needsReset: false },
   {
     name: 'dial',
     text: ({ dial }) => (typeof dial === 'string' ? dial : `after ${dial.afterSeconds} s`),
@@ -72,10 +73,21 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
 const secondsText = (seconds: number | undefined) => (seconds === undefined ? 'default' : `${seconds} s`);
 const numberText = (number: number | undefined) => (number === undefined ? 'none' : String(number));
 
+const addressOrNone = (address: IpAddress | undefined) =>
+  address === undefined ? 'none' : formatIpAddress(address);
+
 /** Where it is kept, never what it is. */
 function secretText(source: SecretSource | undefined): string {
-  if (source === undefined) return 'none';
-  return source.type === 'file' ? `in ${source.path}` : `in $${source.name}`;
+  switch (source?.type) {
+    case undefined:
+      return 'none';
+    case 'file':
+      return `in ${source.path}`;
+    case 'env':
+      return `in $${source.name}`;
+    case 'secret':
+      return `in key ${source.key} of Secret ${source.name}`;
+  }
 }
 
 function limitText(limit: PeerSpec['options']['maxPrefixes']): string {
@@ -86,9 +98,6 @@ function limitText(limit: PeerSpec['options']['maxPrefixes']): string {
 function contentText(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part));
 }
-
-const addressOrNone = (address: Ipv4 | Ipv6 | undefined) =>
-  address === undefined ? 'none' : formatIpAddress(address);
 
 /** What our OPEN or our socket carries: a change ends every session. */
 const LOCAL_FIELDS: readonly Field<Membership>[] = [

@@ -129,7 +129,9 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
     const isTarget = selects(target.selector, own.labels);
     return otherSpeakers(resources, own)
       .filter(
-        (node) => (isLocal && selects(target.selector, node.labels)) || (isTarget && hasPeer(peer, node)),
+        (node) =>
+          (isLocal && selects(target.selector, node.labels)) ||
+          (target.peerBack && isTarget && hasPeer(peer, node)),
       )
       .map((node) => nodePeer(resources, own, node, `peer/${peer.name}/${node.name}`, peering));
   }
@@ -154,6 +156,7 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
       place: node === undefined ? 'outside' : 'cluster',
       dial: dialOf(peer, own, node),
       ...(source !== undefined && { sourceAddress: source }),
+      ...(target.gateway !== undefined && { gateway: target.gateway }),
       routeReflectorClient: isClient(own, node, type),
       nextHop: peer.nextHop,
       ...(peer.encapsulation !== undefined && { encapsulation: peer.encapsulation }),

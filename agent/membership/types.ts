@@ -75,6 +75,8 @@ export interface PeerSpec {
   readonly dial: 'now' | 'never' | { readonly afterSeconds: number };
   /** Our address on the session. Absent: the kernel chooses. */
   readonly sourceAddress?: IpAddress;
+  /** The peer is reached through this router: the data plane has a route to its address alone. */
+  readonly gateway?: IpAddress;
   /** We reflect the routes of this peer (RFC 4456). */
   readonly routeReflectorClient: boolean;
   readonly nextHop: BgpPeer['nextHop'];

@@ -327,7 +327,9 @@ function reflectorsHavePeers({ nodes, peers }: Draft): Finding[] {
     const isPeer = peers.some(
       ({ resource: peer }) =>
         hasPeer(peer, resource) ||
-        (peer.target.type === 'nodes' && selects(peer.target.selector, resource.labels)) ||
+        (peer.target.type === 'nodes' &&
+          peer.target.peerBack &&
+          selects(peer.target.selector, resource.labels)) ||
         (peer.target.type === 'address' && nodeHasAddress(resource, peer.target.address)),
     );
     if (resource.routeReflectorClusterId === undefined || isPeer) return [];

@@ -5,8 +5,17 @@
  * other resources, what a rule does. Source: the API of Calico, projectcalico.org/v3. `Ours` marks additions.
  */
 import { Type } from 'typebox';
-import { integer, mapping, notYet, oneOf, refused, scalar, text } from '../schema/index.js';
-import { readAsNumber, readCommunity, readFilterPrefix } from './readers.js';
+import {
+  integer,
+  mapping,
+  oneOf,
+  optionalText,
+  optionalWord,
+  refused,
+  scalar,
+  text,
+} from '../schema/index.js';
+import { readAsNumber, readCommunity, readFilterPrefix, readInterfacePattern } from './readers.js';
 
 const NO_PRIORITY =
   'is not supported: podroute writes every route with one metric (--route-metric); operations: [{setLocalPreference: {value: 200}}] prefers a route';
@@ -57,12 +66,10 @@ const filterRule = (family: 'ipv4' | 'ipv6', maxLengthBits: number) =>
         description: 'What happens to a route that matches.',
         example: 'action: Accept',
       }),
-      cidr: Type.Optional(text(readFilterPrefix(family), { description: 'Compared by matchOperator.' })),
-      matchOperator: Type.Optional(
-        oneOf(['Equal', 'NotEqual', 'In', 'NotIn'], {
-          description: 'Equal: that prefix itself. In: that prefix or inside it.',
-        }),
-      ),
+      cidr: optionalText(readFilterPrefix(family), { description: 'Compared by matchOperator.' }),
+      matchOperator: optionalWord(['Equal', 'NotEqual', 'In', 'NotIn'], {
+        description: 'Equal: that prefix itself. In: that prefix or inside it.',
+      }),
       prefixLength: Type.Optional(
         mapping(
           {
@@ -72,9 +79,12 @@ const filterRule = (family: 'ipv4' | 'ipv6', maxLengthBits: number) =>
           { description: 'Narrows cidr to routes of these prefix lengths.' },
         ),
       ),
-      source: Type.Optional(oneOf(['RemotePeers'], { description: 'Only routes learned from peers.' })),
-      peerType: Type.Optional(oneOf(['eBGP', 'iBGP'], { description: 'Only towards peers of that type.' })),
-      interface: notYet('Outgoing interface'),
+      source: optionalWord(['RemotePeers'], { description: 'Only routes learned from peers.' }),
+      peerType: optionalWord(['eBGP', 'iBGP'], { description: 'Only towards peers of that type.' }),
+      interface: optionalText(readInterfacePattern, {
+        description:
+          'Only routes whose next hop is reached by that interface; * stands for any letters. Own routes have none.',
+      }),
       communities: Type.Optional(
         mapping(
           {

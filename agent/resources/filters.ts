@@ -91,6 +91,7 @@ function buildFilterRule(rule: FilterRuleSpec): BgpFilterRule {
       }),
     ...(rule.source !== undefined && { source: rule.source }),
     ...(rule.peerType !== undefined && { peerType: rule.peerType === 'eBGP' ? 'ebgp' : 'ibgp' }),
+    ...(rule.interface !== undefined && { interface: rule.interface }),
     ...(community !== undefined && { community }),
     ...(rule.asPathPrefix.length > 0 && { asPathPrefix: rule.asPathPrefix }),
     operations: rule.operations.flatMap(buildOperation),

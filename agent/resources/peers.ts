@@ -4,6 +4,7 @@
  * Owns: a peering seen alone. Must not know: syntax, other resources.
  */
 import type { StaticDecode } from 'typebox';
+import { addressFamily } from '../../bgp/net/index.js';
 import type { Fault } from '../schema/index.js';
 import type { bgpPeerSpec } from './schemas.js';
 import type { BgpPeer, PeeringOptions, PeerTarget } from './types.js';
@@ -54,9 +55,11 @@ export function peerRules(spec: BgpPeerSpec): Fault[] {
   if (spec.encapsulation !== undefined && spec.peerRange !== undefined) {
     fault('encapsulation', 'stands beside peerRange; it is for one peer, named by peerIP or peerSelector');
   }
-  if (spec.keepOriginalNextHop !== undefined && spec.nextHopMode !== undefined) {
+  if (spec.keepOriginalNextHop === true && spec.nextHopMode !== undefined) {
     fault('keepOriginalNextHop', 'stands beside nextHopMode, which replaces it; take it out');
   }
+  const gateway = gatewayProblem(spec);
+  if (gateway !== undefined) fault('reachableBy', gateway);
   if (spec.keepaliveTime !== undefined && spec.holdTime !== undefined) {
     fault('keepaliveTime', 'stands beside holdTime, a third of which it is; keep one of them');
   }
@@ -65,6 +68,17 @@ export function peerRules(spec: BgpPeerSpec): Fault[] {
     faults.push({ path: ['spec', 'filters', index], message: `"${name}" stands there twice; keep one` });
   }
   return faults;
+}
+
+function gatewayProblem({ reachableBy, peerIP }: BgpPeerSpec): string | undefined {
+  if (reachableBy === undefined) return undefined;
+  if (peerIP === undefined) return 'stands without peerIP; it is the gateway to that one address';
+  if (addressFamily(reachableBy) !== addressFamily(peerIP.address)) {
+    return 'is of another address family than peerIP; write the address of the gateway in that family';
+  }
+  return reachableBy === peerIP.address
+    ? 'is peerIP itself; write the gateway that lies before it, or take it out'
+    : undefined;
 }
 
 /** The value of a BGPPeer that the rules find nothing wrong with. */
@@ -108,7 +122,12 @@ function peeringOptions(spec: BgpPeerSpec): PeeringOptions {
 
 function peerTarget(spec: BgpPeerSpec): PeerTarget {
   if (spec.peerIP !== undefined && spec.asNumber !== undefined) {
-    return { type: 'address', ...spec.peerIP, asNumber: spec.asNumber };
+    return {
+      type: 'address',
+      ...spec.peerIP,
+      asNumber: spec.asNumber,
+      ...(spec.reachableBy !== undefined && { gateway: spec.reachableBy }),
+    };
   }
   if (spec.peerRange !== undefined) {
     return {
@@ -118,5 +137,9 @@ function peerTarget(spec: BgpPeerSpec): PeerTarget {
       ...(spec.asNumber !== undefined && { asNumber: spec.asNumber }),
     };
   }
-  return { type: 'nodes', selector: spec.peerSelector ?? { type: 'all' } };
+  return {
+    type: 'nodes',
+    selector: spec.peerSelector ?? { type: 'all' },
+    peerBack: spec.reversePeering === 'Auto',
+  };
 }

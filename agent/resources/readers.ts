@@ -161,6 +161,29 @@ export function readPeerAddress(
   return { value: port === undefined ? { address } : { address, port } };
 }
 
+/** The address of a router on a network of this node. */
+export function readGateway(value: string): Reading<IpAddress> {
+  const address = parseIpAddress(value);
+  if (address === undefined) {
+    return { problem: `${quote(value)} is no address; write that of the gateway, like 192.168.1.254` };
+  }
+  if (!isHostAddress(address)) return { problem: `${quote(value)} is no address that a gateway can have` };
+  return isLinkLocal(address)
+    ? {
+        problem: `${quote(value)} is link-local, which names no link; write a routable address of the gateway`,
+      }
+    : { value: address };
+}
+
+/** The name of an interface; `*` stands for any letters, and for none. */
+export function readInterfacePattern(value: string): Reading<string> {
+  return /^[A-Za-z0-9_.*-]{1,15}$/.test(value)
+    ? { value }
+    : {
+        problem: `${quote(value)} is no name of an interface; write it like eth0 or eth*, at most 15 letters, digits, "_", ".", "-" and "*"`,
+      };
+}
+
 /** A label selector. */
 export function readSelector(value: string): Reading<Selector> {
   const result = parseSelector(value);
@@ -223,31 +246,53 @@ export function readSeconds(minimum: number, maximum: number): (value: string) =
   };
 }
 
-const SECRET_REMEDY = 'write {file: /PATH} or {env: NAME}';
+const SECRET_REMEDY = 'write {file: /PATH}, {env: NAME} or {secretKeyRef: {name: NAME, key: KEY}}';
 
 /** Where a password is kept. No sentence of this function holds any part of the value: it may be the password. */
 export function readSecretSource(value: unknown): Reading<SecretSource> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isMapping(value)) {
     return {
       problem: `holds the password itself, and anyone who reads the file reads it; ${SECRET_REMEDY}`,
     };
   }
-  const entries = Object.entries(value as Readonly<Record<string, unknown>>);
-  const [key, place] = entries[0] ?? [];
-  if (entries.length !== 1 || (key !== 'file' && key !== 'env' && key !== 'secretKeyRef')) {
-    return { problem: `does not say where the password is kept; ${SECRET_REMEDY}` };
+  const entries = Object.entries(value);
+  const [kind, place] = entries[0] ?? [];
+  if (entries.length === 1) {
+    if (kind === 'file') return readSecretFile(place);
+    if (kind === 'env') return readSecretVariable(place);
+    if (kind === 'secretKeyRef') return readSecretKeyRef(place);
   }
-  if (key === 'secretKeyRef') {
-    return {
-      problem: `is in a Secret of Kubernetes, which podroute does not read; mount it as a file and write {file: /PATH}`,
-    };
-  }
-  if (key === 'file') {
-    return typeof place === 'string' && /^\/[^\0]*$/.test(place)
-      ? { value: { type: 'file', path: place } }
-      : { problem: 'has a file that is no absolute path; write it like {file: /etc/podroute/tor.password}' };
-  }
-  return typeof place === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(place)
-    ? { value: { type: 'env', name: place } }
+  return { problem: `does not say where the password is kept; ${SECRET_REMEDY}` };
+}
+
+function readSecretFile(path: unknown): Reading<SecretSource> {
+  return typeof path === 'string' && /^\/[^\0]*$/.test(path)
+    ? { value: { type: 'file', path } }
+    : { problem: 'has a file that is no absolute path; write it like {file: /etc/podroute/tor.password}' };
+}
+
+function readSecretVariable(name: unknown): Reading<SecretSource> {
+  return typeof name === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+    ? { value: { type: 'env', name } }
     : { problem: 'has an env that is no name of a variable; write it like {env: TOR_PASSWORD}' };
+}
+
+/** What Kubernetes allows for a key; like {@link readName} for the name, it leads out of no folder. */
+const SECRET_KEY = /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/;
+
+/** `optional` is what Kubernetes makes of a missing key for a pod; here a session never goes without its password. */
+function readSecretKeyRef(reference: unknown): Reading<SecretSource> {
+  const { name, key, optional = false, ...others } = isMapping(reference) ? reference : {};
+  const hasName = typeof name === 'string' && 'value' in readName(name);
+  const hasKey = typeof key === 'string' && SECRET_KEY.test(key);
+  return hasName && hasKey && typeof optional === 'boolean' && Object.keys(others).length === 0
+    ? { value: { type: 'secret', name, key } }
+    : {
+        problem:
+          'has a secretKeyRef that is no name and key of a Secret; write it like {secretKeyRef: {name: bgp-passwords, key: tor}}',
+      };
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,6 +11,7 @@ import {
   mapping,
   notYet,
   oneOf,
+  optionalText,
   refused,
   scalar,
   text,
@@ -21,6 +22,7 @@ import {
   readClusterId,
   readCommunity,
   readCommunityOrName,
+  readGateway,
   readInterfaceIpv4,
   readInterfaceIpv6,
   readName,
@@ -188,7 +190,7 @@ const MAX_RESTART_SECONDS = 4095;
 const password = (whose: string) =>
   Type.Optional(
     scalar(readSecretSource, {
-      description: `Where the TCP MD5 password ${whose} is kept: {file: PATH} or {env: NAME}.`,
+      description: `Where the TCP MD5 password ${whose} is kept: {file: PATH}, {env: NAME} or {secretKeyRef: {name, key}}.`,
     }),
   );
 
@@ -272,13 +274,13 @@ export const bgpConfigurationSpec = mapping(
 /** A peering beyond the mesh. */
 export const bgpPeerSpec = mapping(
   {
-    node: Type.Optional(text(readName, { description: 'The one node that has this peer.' })),
-    nodeSelector: Type.Optional(
-      text(readSelector, { description: 'The nodes that have this peer; without it and without node: all.' }),
-    ),
-    peerIP: Type.Optional(
-      text(readPeerAddress, { description: 'Address of the router, with a port if it is not 179.' }),
-    ),
+    node: optionalText(readName, { description: 'The one node that has this peer.' }),
+    nodeSelector: optionalText(readSelector, {
+      description: 'The nodes that have this peer; without it and without node: all.',
+    }),
+    peerIP: optionalText(readPeerAddress, {
+      description: 'Address of the router, with a port if it is not 179.',
+    }),
     peerRange: Type.Optional(
       text(readPrefix, {
         description: 'Ours, instead of peerIP: whoever connects from there is a peer; it is never dialled.',
@@ -292,20 +294,18 @@ export const bgpPeerSpec = mapping(
         description: 'AS number of the router; with peerRange it may be left out, for any but our own.',
       }),
     ),
-    peerSelector: Type.Optional(
-      text(readSelector, {
-        description: 'Nodes of the cluster to peer with, instead of peerIP and asNumber.',
-      }),
-    ),
+    peerSelector: optionalText(readSelector, {
+      description: 'Nodes of the cluster to peer with, instead of peerIP and asNumber.',
+    }),
     sourceAddress: oneOf(['UseNodeIP', 'None'], {
       description: "Connect from the node's address, or from the one that the kernel chooses.",
       default: 'UseNodeIP',
     }),
-    reversePeering: refused(
-      'is not supported yet; write reversePeering: Auto: the selected nodes peer back',
-      'Whether nodes that peerSelector matches peer back.',
-      ['Auto'],
-    ),
+    reversePeering: oneOf(['Auto', 'Manual'], {
+      description:
+        'Auto: the nodes that peerSelector matches peer back. Manual: only where another BGPPeer says so.',
+      default: 'Auto',
+    }),
     nextHopMode: Type.Optional(
       oneOf(['Auto', 'Self', 'Keep'], {
         description:
@@ -348,11 +348,9 @@ export const bgpPeerSpec = mapping(
       description: 'Names of BGPFilters, asked in this order.',
       default: [],
     }),
-    reachableBy: refused(
-      'is not supported: podroute adds no route to a router; add one to the machine, or take it out',
-      'Gateway to the router. Not supported.',
-      [''],
-    ),
+    reachableBy: optionalText(readGateway, {
+      description: 'Address of the gateway by which peerIP is reached: a route to peerIP alone leads there.',
+    }),
     localWorkloadSelector: notYet('Peerings with pods', ['']),
     maxPrefixes: Type.Optional(
       mapping(

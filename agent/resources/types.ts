@@ -72,6 +72,8 @@ export interface PrefixCommunities {
 /** Where a secret is kept; the value itself is read by the agent, and is never part of the resources. */
 export type SecretSource =
   | { readonly type: 'file'; readonly path: string }
+  /** A key of a Secret of Kubernetes: a file in the folder of secrets, as a mounted Secret is. */
+  | { readonly type: 'secret'; readonly name: string; readonly key: string }
   | { readonly type: 'env'; readonly name: string };
 
 /** How a session is run; what is absent is the agent's default. */
@@ -101,8 +103,15 @@ export type PeerTarget =
       /** Absent: 179, or the listen port of the cluster where the address is a node's. */
       readonly port?: number;
       readonly asNumber: number;
+      /** `reachableBy`: the router is reached through this one, of the same family. */
+      readonly gateway?: IpAddress;
     }
-  | { readonly type: 'nodes'; readonly selector: Selector }
+  | {
+      readonly type: 'nodes';
+      readonly selector: Selector;
+      /** They have this peering too, without a resource of their own. */
+      readonly peerBack: boolean;
+    }
   /** Ours: whoever connects from there. */
   | {
       readonly type: 'range';
@@ -147,6 +156,8 @@ export interface BgpFilterRule {
   /** Only routes learned from peers, not this node's own. */
   readonly source?: 'RemotePeers';
   readonly peerType?: 'ibgp' | 'ebgp';
+  /** Only routes whose next hop is reached by an interface of that name; `*` stands for any letters, and for none. */
+  readonly interface?: string;
   /** Only routes that carry it. */
   readonly community?: Community;
   /** Only routes whose AS_PATH begins with these. */

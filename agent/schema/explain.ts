@@ -8,7 +8,7 @@ import { Settings } from 'typebox/system';
 import { DecodeUnsafe, Value } from 'typebox/value';
 import type { Path } from './documents.js';
 import { quote } from './errors.js';
-import { type FieldOptions, NO_EFFECT } from './fields.js';
+import { EMPTY_IS_ABSENT, type FieldOptions, NO_EFFECT } from './fields.js';
 import { didYouMean } from './nearest.js';
 
 /** One fault of a value; `path` leads to the field. */
@@ -38,6 +38,7 @@ interface SchemaNode {
   readonly description?: string;
   readonly example?: string;
   readonly [NO_EFFECT]?: string;
+  readonly [EMPTY_IS_ABSENT]?: true;
 }
 
 type ValidationError = ReturnType<typeof Value.Errors>[number];
@@ -45,7 +46,7 @@ type ValidationError = ReturnType<typeof Value.Errors>[number];
 /** Fills in defaults, checks, and decodes where nothing is wrong. */
 export function checkValue<S extends TSchema>(schema: S, input: unknown): Checked<StaticDecode<S>> {
   Settings.Set(TYPEBOX_SETTINGS);
-  const value = Value.Default(schema, structuredClone(input));
+  const value = Value.Default(schema, withoutEmptyTexts(schema as SchemaNode, structuredClone(input)));
   const errors = Value.Check(schema, value) ? [] : Value.Errors(schema, value);
   const faults = errors.flatMap((error) => explain(schema as SchemaNode, value, error));
   if (faults.length > 0) return { faults };
@@ -54,6 +55,23 @@ export function checkValue<S extends TSchema>(schema: S, input: unknown): Checke
     value: DecodeUnsafe({}, schema, value) as StaticDecode<S>,
     warnings: fieldsWithoutEffect(schema as SchemaNode, value, []),
   };
+}
+
+/** Takes the empty texts out of `value` that count as absent. */
+function withoutEmptyTexts(schema: SchemaNode, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { items, properties = {} } = schema;
+  if (Array.isArray(value)) {
+    if (items !== undefined) for (const item of value) withoutEmptyTexts(items, item);
+    return value;
+  }
+  const record = value as Record<string, unknown>;
+  for (const [name, field] of Object.entries(properties)) {
+    if (!Object.hasOwn(record, name)) continue;
+    if (field[EMPTY_IS_ABSENT] && record[name] === '') delete record[name];
+    else withoutEmptyTexts(field, record[name]);
+  }
+  return value;
 }
 
 function explain(schema: SchemaNode, root: unknown, error: ValidationError): readonly Fault[] {

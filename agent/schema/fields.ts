@@ -9,6 +9,9 @@ import { type TSchema, Type } from 'typebox';
 /** What reading one text gives. */
 export type Reading<T> = { readonly value: T } | { readonly problem: string };
 
+/** The annotation of a field whose empty text counts as absent. */
+export const EMPTY_IS_ABSENT = 'x-empty-is-absent';
+
 /** Annotations of a field; `example` is what an error tells the operator to write. */
 export type FieldOptions = {
   readonly description: string;
@@ -16,6 +19,8 @@ export type FieldOptions = {
   /** The word for the value in a help text. */
   readonly placeholder?: string;
   readonly default?: unknown;
+  /** An empty text is no text: the APIs of Kubernetes do not tell one from an absent field. */
+  readonly [EMPTY_IS_ABSENT]?: true;
 };
 
 /** The annotation of {@link withoutEffect}, for the module that words the warnings. */
@@ -62,6 +67,16 @@ export function integer(minimum: number, maximum: number, options: FieldOptions)
 /** One of a closed set of words. */
 export function oneOf<Words extends string[]>(words: readonly [...Words], options: FieldOptions) {
   return Type.Enum<Words>(words, options);
+}
+
+/** A text that may be left out, or be empty. */
+export function optionalText<T>(read: (text: string) => Reading<T>, options: FieldOptions) {
+  return Type.Optional(text(read, { ...options, [EMPTY_IS_ABSENT]: true }));
+}
+
+/** One of a closed set of words; it may be left out, or be empty. */
+export function optionalWord<Words extends string[]>(words: readonly [...Words], options: FieldOptions) {
+  return Type.Optional(oneOf(words, { ...options, [EMPTY_IS_ABSENT]: true }));
 }
 
 /** A mapping that refuses every key it does not list. */

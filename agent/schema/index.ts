@@ -12,6 +12,8 @@ export {
   mapping,
   notYet,
   oneOf,
+  optionalText,
+  optionalWord,
   type Reading,
   refused,
   scalar,

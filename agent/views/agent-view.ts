@@ -31,6 +31,7 @@ export class AgentView implements ApiSource {
   #loadedAtMs: number;
   #configErrors: readonly string[] = [];
   #configFailedAtMs: number | undefined;
+  #secretErrors: readonly string[] = [];
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -48,6 +49,11 @@ export class AgentView implements ApiSource {
     } else {
       this.#configFailedAtMs = this.#parts.clock.now();
     }
+  }
+
+  /** The passwords in use were read again; `problems`: those that cannot be, and stay in force as they were. */
+  secretsRead(problems: readonly string[]): void {
+    this.#secretErrors = problems;
   }
 
   routes(): readonly RouteRow[] {
@@ -93,7 +99,7 @@ export class AgentView implements ApiSource {
         routesOk: states.filter((state) => state === 'ok' || state === 'blackhole').length,
       },
       config: { generation: this.#generation, loadedAt: isoTime(this.#loadedAtMs) },
-      configErrors: this.#configErrors,
+      configErrors: [...this.#configErrors, ...this.#secretErrors],
     };
   }
 

@@ -7,6 +7,7 @@
 import { formatPrefix, type Prefix, prefixContains } from '../net/index.js';
 import type { Path, PeerId, PolicyVerdict, RibPeer, RoutePolicy } from '../rib/index.js';
 import type { FilterRule, FiltersByPeer } from './filter.js';
+import { type InterfaceTable, throughInterface } from './interface.js';
 import { matches } from './match.js';
 import { operate } from './operations.js';
 
@@ -14,6 +15,8 @@ export interface FilterPolicyOptions {
   readonly filters: FiltersByPeer;
   /** The entry of `filters` that is for a peer; absent: the one of its own id. */
   readonly filterIdOf?: (peer: PeerId) => PeerId;
+  /** For the rules with an interface; absent: they match nothing. */
+  readonly interfaces?: InterfaceTable;
   /** Decides where no rule matches. */
   readonly otherwise: RoutePolicy;
   /** The pod subnets of this node. No filter lets them in: the traffic of our own pods would leave. */
@@ -23,6 +26,8 @@ export interface FilterPolicyOptions {
 /** One rule with what it answers, ready. */
 interface CompiledRule {
   readonly rule: FilterRule;
+  /** Whether the route leaves by the interface that the rule asks for. */
+  readonly isThrough: (path: Path) => boolean;
   readonly verdictOf: (path: Path) => PolicyVerdict;
 }
 
@@ -36,15 +41,14 @@ const ACCEPT: PolicyVerdict = { accept: true };
 export function filterPolicy({
   filters,
   filterIdOf = (id) => id,
+  interfaces = new Map(),
   otherwise,
   ownBlocks,
 }: FilterPolicyOptions): RoutePolicy {
   const compiled = new Map<string, CompiledFilters>();
+  const compileAll = (rules: readonly FilterRule[]) => rules.map((rule) => compile(rule, interfaces));
   for (const [id, peer] of filters) {
-    compiled.set(id, {
-      import: peer.import.map(compile),
-      export: peer.export.map(compile),
-    });
+    compiled.set(id, { import: compileAll(peer.import), export: compileAll(peer.export) });
   }
 
   function importRoute(peer: RibPeer, prefix: Prefix, path: Path): PolicyVerdict {
@@ -71,28 +75,32 @@ function firstMatch(
   prefix: Prefix,
   path: Path,
 ): PolicyVerdict | undefined {
-  for (const { rule, verdictOf } of rules) {
-    if (matches(rule, peer, prefix, path)) return verdictOf(path);
+  for (const { rule, isThrough, verdictOf } of rules) {
+    if (matches(rule, peer, prefix, path) && isThrough(path)) return verdictOf(path);
   }
   return undefined;
 }
 
+function compile(rule: FilterRule, interfaces: InterfaceTable): CompiledRule {
+  const isThrough = rule.interface === undefined ? () => true : throughInterface(rule.interface, interfaces);
+  return { rule, isThrough, verdictOf: verdict(rule) };
+}
+
 /** One path gives one result, however many prefixes share it: so they still share it behind the filter. */
-function compile(rule: FilterRule): CompiledRule {
+function verdict(rule: FilterRule): (path: Path) => PolicyVerdict {
   if (rule.action === 'reject') {
     const rejected: PolicyVerdict = { accept: false, reason: `${rule.name} rejects it` };
-    return { rule, verdictOf: () => rejected };
+    return () => rejected;
   }
-  if (rule.operations.length === 0) return { rule, verdictOf: () => ACCEPT };
+  if (rule.operations.length === 0) return () => ACCEPT;
   const verdicts = new WeakMap<Path, PolicyVerdict>();
-  const verdictOf = (path: Path): PolicyVerdict => {
-    let verdict = verdicts.get(path);
-    if (verdict === undefined) {
+  return (path) => {
+    let known = verdicts.get(path);
+    if (known === undefined) {
       const attributes = operate(path.attributes, rule.operations);
-      verdict = attributes === path.attributes ? ACCEPT : { accept: true, path: { ...path, attributes } };
-      verdicts.set(path, verdict);
+      known = attributes === path.attributes ? ACCEPT : { accept: true, path: { ...path, attributes } };
+      verdicts.set(path, known);
     }
-    return verdict;
+    return known;
   };
-  return { rule, verdictOf };
 }

@@ -38,6 +38,8 @@ export interface FilterRule {
   readonly source?: 'peers';
   /** Of the session over which the route comes or goes. */
   readonly peerType?: 'ibgp' | 'ebgp';
+  /** The next hop is reached by an interface of that name; `*` stands for any letters, and for none. */
+  readonly interface?: string;
   /** The route carries it. */
   readonly community?: Community;
   /** AS_PATH begins with these. */

@@ -14,4 +14,5 @@ export type {
   RouteOperation,
 } from './filter.js';
 export { type FilterPolicyOptions, filterPolicy } from './filter-policy.js';
+export { type InterfaceTable, interfaceTowards } from './interface.js';
 export { type PoolPolicyOptions, poolPolicy } from './pool-policy.js';

@@ -1,7 +1,7 @@
 /**
  * Whether a rule is about a route.
  *
- * Owns: the meaning of each condition. Must not know: what follows from a match.
+ * Owns: the meaning of each condition but `interface`. Must not know: what follows from a match.
  */
 import { type Prefix, prefixContains, prefixFamily, prefixLength } from '../net/index.js';
 import type { Path, RibPeer } from '../rib/index.js';

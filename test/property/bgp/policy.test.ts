@@ -1,7 +1,14 @@
 /** Filters: against a plain reading of the rules, and what must hold of every verdict. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ipv4, type Prefix4, prefix4, prefixAddress, prefixLength } from '../../../bgp/net/index.js';
+import {
+  ipv4,
+  type Prefix4,
+  prefix4,
+  prefixAddress,
+  prefixLength,
+  prefixOf,
+} from '../../../bgp/net/index.js';
 import {
   type FilterRule,
   filterPolicy,
@@ -9,7 +16,7 @@ import {
   type RouteOperation,
 } from '../../../bgp/policy/index.js';
 import type { Path, RoutePolicy } from '../../../bgp/rib/index.js';
-import { address, attributes, router, sequence } from '../../support/rib.js';
+import { address, attributes, prefix, router, sequence } from '../../support/rib.js';
 
 const LEFT: RoutePolicy = {
   importRoute: () => ({ accept: false, reason: 'left' }),
@@ -43,6 +50,7 @@ const rule: fc.Arbitrary<FilterRule> = fc.record(
     prefix: match,
     source: fc.constant('peers' as const),
     peerType: fc.constantFrom('ibgp', 'ebgp'),
+    interface: fc.constantFrom('eth0', 'eth1', 'eth*', '*1'),
     community,
     asPathPrefix: fc.array(fc.nat(2), { minLength: 1, maxLength: 2 }),
     operations: fc.array(operation, { maxLength: 3 }),
@@ -54,12 +62,16 @@ const route: fc.Arbitrary<Path> = fc
     own: fc.boolean(),
     asns: fc.array(fc.nat(2), { maxLength: 3 }),
     communities: fc.uniqueArray(community, { maxLength: 3 }),
+    nextHop: fc.constantFrom('192.168.0.2', '192.168.1.2', '192.168.2.2'),
   })
-  .map(({ own, asns, communities }) => ({
+  .map(({ own, asns, communities, nextHop }) => ({
     ...(own ? {} : { peer: tor }),
     attributes: attributes({ asPath: sequence(...asns), ...(communities.length > 0 && { communities }) }),
-    nextHop: { address: address('192.168.1.2') },
+    nextHop: { address: address(nextHop) },
   }));
+
+/** eth0 and eth1, and nothing behind any other. */
+const INTERFACES = new Map([0, 1].map((net) => [prefix(`192.168.${net}.0/24`), `eth${net}`]));
 
 /** The bits of a prefix as text: containment is then a matter of letters. */
 function bits(prefix: Prefix4): string {
@@ -81,6 +93,12 @@ function isAbout(one: FilterRule, to: Prefix4, path: Path): boolean {
     if (!table[operator]) return false;
   }
   if (one.source === 'peers' && path.peer === undefined) return false;
+  if (one.interface !== undefined) {
+    const net = INTERFACES.get(prefixOf(path.nextHop.address, 24));
+    if (path.peer === undefined || net === undefined) return false;
+    const names = { eth0: ['eth0'], eth1: ['eth1'], 'eth*': ['eth0', 'eth1'], '*1': ['eth1'] };
+    if (!names[one.interface as keyof typeof names].includes(net)) return false;
+  }
   if (one.peerType === 'ibgp') return false;
   const { communities = [], asPath } = path.attributes;
   if (one.community !== undefined && !communities.includes(one.community as number)) return false;
@@ -91,6 +109,7 @@ function isAbout(one: FilterRule, to: Prefix4, path: Path): boolean {
 function policyOf(rules: readonly FilterRule[], ownBlocks: readonly Prefix4[] = []): RoutePolicy {
   return filterPolicy({
     filters: new Map([[tor.id, { import: rules, export: rules }]]),
+    interfaces: INTERFACES,
     otherwise: LEFT,
     ownBlocks,
   });

@@ -42,7 +42,7 @@ const tor = (spec: object = {}) => peer('tor', { peerIP: '192.168.1.1', asNumber
 async function configOf(id: string, ...documents: readonly string[]): Promise<PeerConfig | undefined> {
   const membership = plan(...documents);
   const passwords = membership.peers.flatMap(({ options }) => options.password ?? []);
-  const read = await Secrets.read(passwords, { TOR: 'secret' });
+  const read = await Secrets.read(passwords, { folder: '/', environment: { TOR: 'secret' } });
   if ('problems' in read) throw new Error(read.problems.join());
   return peerConfigs(membership, read.secrets).find((config) => config.id === id);
 }

@@ -1,11 +1,11 @@
-/** Secrets: read from where the resources say, every problem in words, and no value in anything that is printed. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** Secrets: read from where the resources say, every problem in words, no value in anything that is printed; and watched. */
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SecretSource } from '../../../agent/resources/index.js';
-import { Secrets } from '../../../agent/secrets.js';
+import { Secrets, SecretWatch } from '../../../agent/secrets.js';
 
 const SECRET = 'hunter2-hunter2';
 let folder: string;
@@ -23,13 +23,13 @@ function file(name: string, content: string): SecretSource {
 }
 
 async function read(...sources: readonly SecretSource[]): Promise<Secrets> {
-  const result = await Secrets.read(sources, { TOR: SECRET });
+  const result = await Secrets.read(sources, { folder, environment: { TOR: SECRET } });
   if ('problems' in result) throw new Error(result.problems.join('\n'));
   return result.secrets;
 }
 
 async function problems(...sources: readonly SecretSource[]): Promise<readonly string[]> {
-  const result = await Secrets.read(sources, { TOR: SECRET, EMPTY: '' });
+  const result = await Secrets.read(sources, { folder, environment: { TOR: SECRET, EMPTY: '' } });
   return 'problems' in result ? result.problems : [];
 }
 
@@ -82,4 +82,146 @@ test('nothing that prints the object prints a value', async () => {
 test('a secret that was not asked for is a mistake of the program', async () => {
   const secrets = await read(env('TOR'));
   expect(() => secrets.valueOf(env('OTHER'))).toThrow('was not read');
+});
+
+describe('a Secret as Kubernetes mounts it', () => {
+  const KEY: SecretSource = { type: 'secret', name: 'bgp', key: 'tor' };
+  let mounts: string;
+  let version = 0;
+
+  /** As the kubelet does it: the values in a new folder, to which the link `..data` is turned in one step. */
+  function rotate(value: string, at = mounts): void {
+    version += 1;
+    const mount = join(at, 'bgp');
+    const next = `..2026_${version}`;
+    mkdirSync(join(mount, next), { recursive: true });
+    writeFileSync(join(mount, next, 'tor'), value);
+    symlinkSync(next, join(mount, '..data_tmp'));
+    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
+    rmSync(join(mount, 'tor'), { force: true });
+    symlinkSync('..data/tor', join(mount, 'tor'));
+  }
+
+  beforeEach(() => {
+    mounts = mkdtempSync(join(folder, 'mounts-'));
+  });
+
+  const places = () => ({ folder: mounts, environment: { TOR: SECRET } });
+
+  test('is the file KEY in the folder NAME', async () => {
+    rotate(`${SECRET}\n`);
+    const result = await Secrets.read([KEY], places());
+    if ('problems' in result) throw new Error(result.problems.join());
+    expect(result.secrets.valueOf(KEY)).toBe(SECRET);
+  });
+
+  test('that is not there is one sentence with the path', async () => {
+    expect(await Secrets.read([KEY], places())).toEqual({
+      problems: [
+        `the password in ${join(mounts, 'bgp', 'tor')}, key tor of Secret bgp, is not there: create the file`,
+      ],
+    });
+  });
+
+  describe('and watched', () => {
+    let watch: SecretWatch;
+    let witness: SecretWatch | undefined;
+    let onChange: () => void;
+    /** Short waits, and no poll: a change can only be seen by the watch. */
+    const options = { settleMs: 10, pollMs: 3_600_000 };
+
+    beforeEach(() => {
+      watch = new SecretWatch(places(), () => onChange(), options);
+    });
+    afterEach(async () => {
+      await watch.stop();
+      await witness?.stop();
+    });
+
+    const changed = () =>
+      new Promise<void>((resolve) => {
+        onChange = resolve;
+      });
+    async function value(source: SecretSource = KEY): Promise<string> {
+      const result = await watch.read([source]);
+      return 'problems' in result ? result.problems.join() : result.secrets.valueOf(source);
+    }
+
+    test('is told when `..data` turns to another folder', async () => {
+      rotate('first');
+      expect(await value()).toBe('first');
+      const change = changed();
+      rotate('second');
+      await change;
+      expect(await value()).toBe('second');
+    });
+
+    test('is told when it comes into being, folder and all', async () => {
+      expect(await value()).toContain('is not there');
+      const change = changed();
+      rotate('first');
+      await change;
+      expect(await value()).toBe('first');
+    });
+
+    test('is told when it goes', async () => {
+      rotate('first');
+      await value();
+      const change = changed();
+      rmSync(join(mounts, 'bgp'), { recursive: true });
+      await change;
+      expect(await value()).toContain('is not there');
+    });
+
+    test('a file that is renamed over the old one, as editors do it', async () => {
+      const path = join(mounts, 'plain');
+      const source: SecretSource = { type: 'file', path };
+      writeFileSync(path, 'first');
+      expect(await value(source)).toBe('first');
+      const change = changed();
+      writeFileSync(`${path}.new`, 'second');
+      renameSync(`${path}.new`, path);
+      await change;
+      expect(await value(source)).toBe('second');
+    });
+
+    test('what changes beside it, or is written again as it was, is no change', async () => {
+      rotate('first');
+      const beside = join(mounts, 'bgp', 'other');
+      writeFileSync(beside, 'x');
+      await value();
+      let told = 0;
+      onChange = () => {
+        told += 1;
+      };
+      const seen = new Promise<void>((resolve) => {
+        witness = new SecretWatch(places(), resolve, options);
+      });
+      await witness?.read([{ type: 'file', path: beside }]);
+      rotate('first');
+      writeFileSync(beside, 'y');
+      // The other watch, of the same folder, has read; ours, which heard of it before, has by the end of this reading.
+      await seen;
+      await value();
+      expect(told).toBe(0);
+    });
+
+    test('those of the reading before are watched too: they stay in use where the new ones are refused', async () => {
+      rotate('first');
+      await value();
+      expect(await value({ type: 'env', name: 'NOBODY' })).toContain('is not there');
+      const change = changed();
+      rotate('second');
+      await change;
+      expect(await value()).toBe('second');
+    });
+
+    test('after the stop nothing is told', async () => {
+      rotate('first');
+      await value();
+      onChange = () => expect.unreachable('told after the stop');
+      rotate('second');
+      await watch.stop();
+    });
+  });
 });

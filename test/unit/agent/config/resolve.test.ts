@@ -32,6 +32,7 @@ describe('sources', () => {
     expect(settings({})).toEqual({
       nodeName: 'node-a',
       datastore: 'file:/etc/podroute/cluster.yaml',
+      secrets: '/etc/podroute/secrets',
       api: { type: 'tcp', host: '127.0.0.1', port: 9179 },
       dataplane: true,
       logLevel: 'info',
@@ -59,6 +60,7 @@ describe('sources', () => {
     const values: Readonly<Record<string, string>> = {
       nodeName: 'x',
       datastore: 'file:/x',
+      secrets: '/run/secrets',
       api: 'unix:/run/x',
       dataplane: 'off',
       logLevel: 'trace',
@@ -77,6 +79,7 @@ describe('sources', () => {
     expect(byFlags).toEqual({
       nodeName: 'x',
       datastore: 'file:/x',
+      secrets: '/run/secrets',
       api: { type: 'unix', path: '/run/x' },
       dataplane: false,
       logLevel: 'trace',

@@ -61,6 +61,15 @@ describe('communities', () => {
 });
 
 describe('a filter', () => {
+  test('an interface, in every list', () => {
+    const rules = [{ action: 'Reject', interface: '*.calico-1_0' }];
+    const spec = { importV4: rules, exportV4: rules, importV6: rules, exportV6: rules };
+    const [read] = resources(manifest('BGPFilter', 'edge', spec)).filters;
+    for (const list of [read?.importV4, read?.exportV4, read?.importV6, read?.exportV6]) {
+      expect(list).toEqual([{ action: 'Reject', interface: '*.calico-1_0', operations: [] }]);
+    }
+  });
+
   test('every operation', () => {
     const operations = [
       { addCommunity: { value: '65000:1' } },
@@ -118,7 +127,16 @@ describe('a filter', () => {
       '.communities.values: holds 2 communities; write one, and a rule for each',
     ],
     ['no community', { action: 'Accept', communities: { values: [] } }, '.communities.values: holds 0'],
-    ['an interface', { action: 'Reject', interface: 'eth0' }, '.interface: is not supported yet'],
+    [
+      'an interface with a space',
+      { action: 'Reject', interface: 'eth 0' },
+      '.interface: "eth 0" is no name of an interface; write it like eth0 or eth*',
+    ],
+    [
+      'an interface whose name is too long',
+      { action: 'Reject', interface: 'a'.repeat(16) },
+      '.interface: "aaaaaaaaaaaaaaaa" is no name of an interface',
+    ],
     [
       'a priority',
       { action: 'Accept', priority: 512 },
@@ -146,14 +164,34 @@ describe('a peer', () => {
     const sourceOf = (password: object) => resources(NODE, tor({ password })).peers[0]?.options.password;
     expect(sourceOf({ file: '/run/tor' })).toEqual({ type: 'file', path: '/run/tor' });
     expect(sourceOf({ env: 'TOR_PASSWORD' })).toEqual({ type: 'env', name: 'TOR_PASSWORD' });
+    const secret = { type: 'secret', name: 'bgp.passwords', key: 'tor_1.key' };
+    const { name, key } = secret;
+    expect(sourceOf({ secretKeyRef: { name, key } })).toEqual(secret);
+    expect(sourceOf({ secretKeyRef: { name, key, optional: true } })).toEqual(secret);
   });
 
   test.each<[string, object, string]>([
-    [
-      'a Secret of Kubernetes',
-      { password: { secretKeyRef: { name: 's', key: 'k' } } },
-      'password: is in a Secret',
-    ],
+    ...[
+      { name: '../tor', key: 'k' },
+      { name: '..', key: 'k' },
+      { name: 'a/b', key: 'k' },
+      { name: 's', key: '../../shadow' },
+      { name: 's', key: '..' },
+      { name: 's', key: '.' },
+      { name: 's', key: '..data' },
+      { name: 's', key: 'a/b' },
+      { name: 's', key: '' },
+      { name: '', key: 'k' },
+      { name: 's' },
+      { key: 'k' },
+      { name: 's', key: 'k', namespace: 'x' },
+      { name: 's', key: 'k', optional: 'x' },
+      'tor',
+    ].map((secretKeyRef): [string, object, string] => [
+      `a Secret ${JSON.stringify(secretKeyRef)}`,
+      { password: { secretKeyRef } },
+      'password: has a secretKeyRef that is no name and key of a Secret',
+    ]),
     ['a relative file', { password: { file: 'tor' } }, 'password: has a file that is no absolute path'],
     [
       'no name of a variable',
@@ -166,7 +204,16 @@ describe('a peer', () => {
       'password: does not say where the password is kept',
     ],
     ['no place', { password: {} }, 'password: does not say where the password is kept'],
-    ['a gateway', { reachableBy: '192.168.1.254' }, 'reachableBy: is not supported: podroute adds no route'],
+    ['a gateway that is none', { reachableBy: 'gw' }, 'reachableBy: "gw" is no address; write that of the'],
+    ['a gateway with a port', { reachableBy: '192.168.1.254:179' }, 'reachableBy: "192.168.1.254:179" is no'],
+    ['a gateway that is many', { reachableBy: '224.0.0.1' }, 'reachableBy: "224.0.0.1" is no address that a'],
+    ['a gateway on some link', { reachableBy: 'fe80::1' }, 'reachableBy: "fe80::1" is link-local'],
+    [
+      'a gateway of the other family',
+      { reachableBy: 'fd00::1' },
+      'reachableBy: is of another address family than peerIP',
+    ],
+    ['a gateway that is the peer', { reachableBy: '192.168.1.1' }, 'reachableBy: is peerIP itself'],
     [
       'two words for the next hop',
       { nextHopMode: 'Keep', keepOriginalNextHop: true },
@@ -195,6 +242,39 @@ describe('a peer', () => {
   test('the default beyond a limit is that the session stays down', () => {
     const [read] = resources(NODE, tor({ maxPrefixes: { limit: 9 } })).peers;
     expect(read?.options.maxPrefixes).toEqual({ limit: 9, action: 'stop' });
+  });
+
+  test('behind a gateway', () => {
+    const targetOf = (spec: object) => resources(NODE, tor(spec)).peers[0]?.target;
+    const plain = { type: 'address', address: address4('192.168.1.1'), asNumber: 65001 };
+    expect(targetOf({ reachableBy: '192.168.1.254' })).toEqual({
+      ...plain,
+      gateway: address4('192.168.1.254'),
+    });
+    expect(targetOf({ reachableBy: '' })).toEqual(plain);
+    expect(errorsOf(peer('pair', { peerSelector: 'all()', reachableBy: '192.168.1.254' }))).toContain(
+      'spec.reachableBy: stands without peerIP',
+    );
+  });
+
+  test('keepOriginalNextHop: false beside nextHopMode, as Calico allows it', () => {
+    const [read] = resources(NODE, tor({ keepOriginalNextHop: false, nextHopMode: 'Self' })).peers;
+    expect(read?.nextHop).toBe('self');
+  });
+
+  test("an empty text is an absent field, as in Calico's API", () => {
+    const written = peer('tor', {
+      node: '',
+      nodeSelector: '',
+      peerSelector: '',
+      peerIP: '192.168.1.1',
+      asNumber: 65001,
+    });
+    expect(resources(NODE, written)).toEqual(resources(NODE, tor({})));
+    const rule = { cidr: '', matchOperator: '', source: '', peerType: '', interface: '' };
+    expect(resources(filter({ action: 'Accept', ...rule }))).toEqual(resources(filter({ action: 'Accept' })));
+    expect(errorsOf(peer('tor', { peerIP: '', asNumber: 65001 }))).toContain('spec.peerIP: is missing');
+    expect(errorsOf(tor({ password: '' }))).toContain('spec.password: holds the password itself');
   });
 
   test.each(['localASNumber', 'passive', 'role'])('%s among nodes of the cluster', (field) => {

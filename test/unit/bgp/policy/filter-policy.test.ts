@@ -102,6 +102,66 @@ describe('CIDR with matchOperator and prefixLength', () => {
   });
 });
 
+describe('the interface by which the next hop is reached', () => {
+  const table = new Map([
+    [prefix('0.0.0.0/0'), 'wan0'],
+    [prefix('192.168.1.0/24'), 'eth0'],
+    [prefix('192.168.1.9/32'), 'eth0.calico'],
+    [prefix('192.168.3.0/24'), undefined],
+    [prefix('fd00::/64'), 'eth6'],
+  ]);
+  const through = (pattern: string, nextHop: string, own = false) => {
+    const rules = [rule({ interface: pattern })];
+    const policy = filterPolicy({
+      filters: new Map([[tor.id, { import: rules, export: rules }]]),
+      interfaces: table,
+      otherwise: NOBODY,
+      ownBlocks: [],
+    });
+    const route: Path = { ...(own ? OWN : path()), nextHop: { address: address(nextHop) } };
+    const taken = policy.importRoute(tor, prefix('203.0.113.0/24'), route).accept;
+    expect(policy.exportRoute(tor, prefix('203.0.113.0/24'), route).accept).toBe(taken);
+    return taken;
+  };
+
+  test.each<[string, string, boolean]>([
+    ['eth0', '192.168.1.2', true],
+    ['eth1', '192.168.1.2', false],
+    ['eth', '192.168.1.2', false],
+    ['th0', '192.168.1.2', false],
+    ['eth*', '192.168.1.2', true],
+    ['*', '192.168.1.2', true],
+    ['*0', '192.168.1.2', true],
+    ['e*0', '192.168.1.2', true],
+    ['eth0*', '192.168.1.2', true],
+    ['e*1*', '192.168.1.2', false],
+    ['wan0', '203.0.113.1', true],
+    ['eth0.calico', '192.168.1.9', true],
+    ['*.calico', '192.168.1.9', true],
+    ['eth0xcalico', '192.168.1.9', false],
+    ['eth0', '192.168.1.9', false],
+    ['*', '192.168.3.1', false],
+    ['eth6', 'fd00::1', true],
+    ['*', 'fd01::1', false],
+  ])('%s, next hop %s: %s', (pattern, nextHop, expected) => {
+    expect(through(pattern, nextHop)).toBe(expected);
+  });
+
+  test('a point in the pattern is a point', () => {
+    expect(through('eth0?calico', '192.168.1.9')).toBe(false);
+    expect(through('eth0.c*', '192.168.1.9')).toBe(true);
+    expect(through('.*', '192.168.1.2')).toBe(false);
+  });
+
+  test("this node's own routes leave by none, whatever stands for their next hop", () => {
+    expect(through('*', '192.168.1.2', true)).toBe(false);
+  });
+
+  test('without a table no rule with an interface matches', () => {
+    expect(isMatch(rule({ interface: '*' }), '203.0.113.0/24')).toBe(false);
+  });
+});
+
 describe('the other conditions', () => {
   const large = { globalAdministrator: 65000, localData1: 1, localData2: 2 };
   test.each<[string, Partial<FilterRule>, Path, boolean]>([

@@ -1,0 +1,48 @@
+/**
+ * What the resources ask of this node and its settings leave without effect, in sentences for the log.
+ *
+ * Owns: the sentences. Must not know: how a plan is carried out. Pure.
+ */
+import { formatIpAddress } from '../bgp/net/index.js';
+import type { AgentSettings } from './config/index.js';
+import type { Membership } from './membership/index.js';
+import type { BgpFilter } from './resources/index.js';
+
+const RULE_LISTS = ['importV4', 'exportV4', 'importV6', 'exportV6'] as const;
+/** The tunnel of Calico, in filters that come from there. */
+const CALICO_TUNNEL = 'tunl0';
+
+/** Each once. */
+export function noticesOf(
+  membership: Membership,
+  settings: Pick<AgentSettings, 'dataplane' | 'tunnelDevice'>,
+): ReadonlySet<string> {
+  const peers = [...membership.peers, ...membership.dynamicPeers];
+  const filters = new Set(peers.flatMap((peer) => peer.filters));
+  return new Set([
+    ...(settings.dataplane ? [] : gatewaysInVain(membership)),
+    ...[...filters].flatMap((filter) => tunnelNames(filter, settings.tunnelDevice)),
+  ]);
+}
+
+function gatewaysInVain({ peers }: Membership): string[] {
+  return peers.flatMap(({ id, address, gateway }) =>
+    gateway === undefined
+      ? []
+      : [
+          `reachableBy of ${id} has no effect: the data plane is off, so that no route to ${formatIpAddress(address)} is made; add one to the machine via ${formatIpAddress(gateway)}`,
+        ],
+  );
+}
+
+function tunnelNames(filter: BgpFilter, tunnelDevice: string): string[] {
+  return RULE_LISTS.flatMap((list) =>
+    filter[list].flatMap((rule, index) =>
+      rule.interface === tunnelDevice || rule.interface === CALICO_TUNNEL
+        ? [
+            `BGPFilter/${filter.name} spec.${list}[${index}].interface: ${rule.interface} is a tunnel and matches no route: a route's interface is the one that its next hop is reached by`,
+          ]
+        : [],
+    ),
+  );
+}
