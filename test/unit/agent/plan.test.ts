@@ -129,10 +129,34 @@ describe('ranges of peers', () => {
   });
 });
 
+describe('peers behind gateways', () => {
+  test('are facts of the data plane, and nothing of the session', async () => {
+    const behind = tor({ reachableBy: '192.168.1.254' });
+    expect(nodeFactsOf(plan(behind)).gateways).toEqual([
+      { peer: 'peer/tor', address: address('192.168.1.1'), gateway: address('192.168.1.254') },
+    ]);
+    expect(nodeFactsOf(plan(tor())).gateways).toEqual([]);
+    expect(await configOf('peer/tor', behind)).toEqual(await configOf('peer/tor', tor()));
+  });
+});
+
 describe('policy', () => {
   const filter = (spec: object) => manifest('BGPFilter', 'edge', spec);
   const outside = router(1, { id: 'peer/tor' });
   const route = { peer: outside, attributes: attributes(), nextHop: { address: address('192.168.1.1') } };
+
+  test('a rule with an interface asks the table', () => {
+    const edge = filter({ importV4: [{ action: 'Accept', interface: 'eth*' }] });
+    const membership = plan(edge, tor({ filters: ['edge'] }));
+    const takes = (device: string) =>
+      policyOf(membership, new Map([[prefix('192.168.1.0/24'), device]])).importRoute(
+        outside,
+        prefix('203.0.113.0/24'),
+        route,
+      ).accept;
+    expect(takes('eth0')).toBe(true);
+    expect(takes('wan0')).toBe(false);
+  });
 
   test('without filters is the pool policy', () => {
     const policy = policyOf(plan(tor()));

@@ -48,6 +48,12 @@ describe('changes of peers', () => {
     [{ type: 'ibgp' }, 'type ebgp -> ibgp', true],
     [{ sourceAddress: address('192.168.1.99') }, 'source address 192.168.1.11 -> 192.168.1.99', true],
     [{ place: 'cluster' }, 'place outside -> cluster', false],
+    [{ gateway: address('192.168.1.254') }, 'gateway none -> 192.168.1.254', false],
+    [
+      { options: { password: { type: 'secret', name: 'bgp', key: 'tor' } } },
+      'password none -> in key tor of Secret bgp',
+      true,
+    ],
     [{ dial: { afterSeconds: 30 } }, 'dial now -> after 30 s', false],
     [{ localAs: 65009 }, 'local AS number 64512 -> 65009', true],
     [{ options: { password: { type: 'file', path: '/run/tor' } } }, 'password none -> in /run/tor', true],

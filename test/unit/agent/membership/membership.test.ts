@@ -25,6 +25,31 @@ const ids = (membership: Membership) => membership.peers.map((spec) => spec.id);
 /** What a peer is of which nothing special is said. */
 const PLAIN = { routeReflectorClient: false, nextHop: 'auto', filters: [], options: {} };
 
+describe('reversePeering', () => {
+  const reversed = (reversePeering: string) => [
+    node('a', '192.168.1.11/24'),
+    node('r', '192.168.1.21/24'),
+    configuration({ nodeToNodeMeshEnabled: false }),
+    peer('up', { nodeSelector: "rack == 'a'", peerSelector: "rack == 'r'", reversePeering }),
+  ];
+
+  test('Auto: the selected nodes peer back', () => {
+    expect(ids(plan('node-a', ...reversed('Auto')))).toEqual(['peer/up/node-r']);
+    expect(ids(plan('node-r', ...reversed('Auto')))).toEqual(['peer/up/node-a']);
+  });
+
+  test('Manual: they do so where a BGPPeer of their own says it', () => {
+    expect(ids(plan('node-a', ...reversed('Manual')))).toEqual(['peer/up/node-r']);
+    expect(ids(plan('node-r', ...reversed('Manual')))).toEqual([]);
+    const back = peer('down', {
+      nodeSelector: "rack == 'r'",
+      peerSelector: "rack == 'a'",
+      reversePeering: 'Manual',
+    });
+    expect(ids(plan('node-r', ...reversed('Manual'), back))).toEqual(['peer/down/node-a']);
+  });
+});
+
 describe('the own node', () => {
   test('its values come from its Node and the BGPConfiguration', () => {
     const membership = plan('node-a', ...CLUSTER, configuration({ asNumber: 64513, listenPort: 1790 }));

@@ -1,0 +1,50 @@
+/** What the settings of a node leave without effect, in sentences. */
+import { describe, expect, test } from 'vitest';
+import { planMembership } from '../../../agent/membership/index.js';
+import { noticesOf } from '../../../agent/notices.js';
+import { manifest, node, peer, resources } from '../../support/manifests.js';
+
+const tor = (spec: object) => peer('tor', { peerIP: '203.0.113.9', asNumber: 65001, ...spec });
+const ON = { dataplane: true, tunnelDevice: 'podroute0' };
+
+function notices(settings: typeof ON, ...documents: readonly string[]): readonly string[] {
+  const result = planMembership(resources(node('a', '192.168.1.11/24'), ...documents), 'node-a');
+  if ('problem' in result) throw new Error(result.problem);
+  return [...noticesOf(result.membership, settings)];
+}
+
+describe('reachableBy', () => {
+  const behind = tor({ reachableBy: '192.168.1.254' });
+
+  test('without a data plane makes no route, and it is said where one must be added', () => {
+    expect(notices({ ...ON, dataplane: false }, behind)).toEqual([
+      'reachableBy of peer/tor has no effect: the data plane is off, so that no route to 203.0.113.9 is made; add one to the machine via 192.168.1.254',
+    ]);
+  });
+
+  test('with a data plane, or not asked for, is no matter', () => {
+    expect(notices(ON, behind)).toEqual([]);
+    expect(notices({ ...ON, dataplane: false }, tor({}))).toEqual([]);
+  });
+});
+
+describe('an interface in a filter', () => {
+  const filter = (name: string) =>
+    manifest('BGPFilter', 'edge', { exportV4: [{ action: 'Reject', interface: name }] });
+
+  test.each(['podroute0', 'tunl0'])('%s is a tunnel, which no route leaves by', (name) => {
+    expect(notices(ON, filter(name), tor({ filters: ['edge'] }))).toEqual([
+      `BGPFilter/edge spec.exportV4[0].interface: ${name} is a tunnel and matches no route: a route's interface is the one that its next hop is reached by`,
+    ]);
+  });
+
+  test('is said once, however many peers have the filter, and not of a filter that none has', () => {
+    const two = [
+      tor({ filters: ['edge'] }),
+      peer('two', { peerIP: '203.0.113.8', asNumber: 65001, filters: ['edge'] }),
+    ];
+    expect(notices(ON, filter('tunl0'), ...two)).toHaveLength(1);
+    expect(notices(ON, filter('tunl0'), tor({}))).toEqual([]);
+    expect(notices(ON, filter('eth*'), tor({ filters: ['edge'] }))).toEqual([]);
+  });
+});
