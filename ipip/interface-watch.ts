@@ -114,7 +114,7 @@ export function interfaceTable(
 ): InterfaceTable {
   const best = new Map<Prefix, KernelRoute>();
   for (const route of routes) {
-    if (route.table !== MAIN_TABLE || route.tos !== 0 || route.type === 'throw') continue;
+    if (route.table !== MAIN_TABLE || route.tos !== 0) continue;
     const rival = best.get(route.prefix);
     if (rival === undefined || route.metric < rival.metric) best.set(route.prefix, route);
   }

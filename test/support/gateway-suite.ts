@@ -109,6 +109,18 @@ export function gatewaySuite(make: () => Machine): void {
     });
   });
 
+  test('but not those of another router behind the same gateway, nor where the peer is reached by another way', async () => {
+    machine.ip('route add 203.0.113.10/32 via 192.168.1.1');
+    await know(ROUTER);
+    await apply(learned('198.51.100.0/24', '203.0.113.10'));
+    expect(plane.route('198.51.100.0/24')).toMatchObject({ mode: 'none', state: 'failed' });
+    await apply(learned('198.51.100.0/24', '203.0.113.9'));
+    expect(plane.state('198.51.100.0/24')).toBe('ok');
+    machine.ip('route add 203.0.113.9/32 via 192.168.1.3 proto 4 metric 100');
+    await plane.changed(() => plane.state('198.51.100.0/24') === 'failed');
+    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+  });
+
   test.each([
     [
       'a gateway that is not on a network of this machine',

@@ -48,6 +48,9 @@ describe('the table of interfaces', () => {
   test('what a route drops is reached by none, although a wider route has a device', () => {
     const hole = route('10.9.0.0/16', 2, { type: 'blackhole', nextHops: [] });
     expect(reduced(route('0.0.0.0/0', 2), hole)).toEqual({ '0.0.0.0/0': 'eth0', '10.9.0.0/16': 'none' });
+    // IPv6 names a device all the same.
+    const hole6 = route('fd00:9::/64', 3, { type: 'blackhole' });
+    expect(reduced(route('::/0', 2), hole6)).toEqual({ '::/0': 'eth0', 'fd00:9::/64': 'none' });
   });
 
   test('a route that says the same as the one around it is left out, one that says another thing between them is not', () => {
@@ -60,8 +63,8 @@ describe('the table of interfaces', () => {
     });
   });
 
-  test('routes of other tables, of a type of service, and throw routes say nothing', () => {
-    const others = [{ table: 100 }, { tos: 16 }, { type: 'throw' as const, nextHops: [] }];
+  test('routes of other tables and of a type of service say nothing', () => {
+    const others = [{ table: 100 }, { tos: 16 }];
     expect(reduced(...others.map((changes) => route('10.0.0.0/8', 2, changes)))).toEqual({});
   });
 });
@@ -127,7 +130,7 @@ describe('the watch', () => {
   test('routes of our own say nothing of where peers are, and are not even read again', async () => {
     await watch.start();
     machine.ip('route add 203.0.113.0/24 via 192.168.2.1 proto 179');
-    await pass();
+    await new Promise(setImmediate);
     expect(clock.nextMs).toBeUndefined();
     machine.ip('route add 198.51.100.0/24 via 192.168.2.1');
     await pass();
@@ -170,6 +173,9 @@ describe('the watch', () => {
   test('after the stop nothing is told', async () => {
     await watch.start();
     machine.ip('route add 203.0.113.0/24 via 192.168.2.1');
+    await new Promise(setImmediate);
+    // The reading has begun.
+    clock.advance(50);
     await watch.stop();
     await pass();
     expect(tables).toEqual([]);
