@@ -99,7 +99,7 @@ export class WatchedReading<S extends WatchedSnapshot> {
   async #readWatched(): Promise<S> {
     for (;;) {
       const snapshot = await this.#read();
-      if (!(await this.#watch.follow(snapshot.directories))) return snapshot;
+      if (this.#isStopped || !(await this.#watch.follow(snapshot.directories))) return snapshot;
     }
   }
 

@@ -56,7 +56,7 @@ export const Route = record({
   prefix: Type.String(),
   learnedFrom: orNull(
     LearnedFrom,
-    'null: no peer told us (a block of this node, or a route kept from an earlier run)',
+    'null: no peer told us (a block of this node, the way to a peer behind a gateway, or a route kept from an earlier run)',
   ),
   nextHops: list(NextHop),
   mode: Type.Enum(ROUTE_MODES),

@@ -2,13 +2,14 @@
  * Passwords in Secrets of Kubernetes, mounted as folders, between two agents: taken from there, and rotated under
  * sessions that stay up (RFC 4808).
  */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.js';
 import { configuration, node, peer, pool } from '../support/manifests.js';
 import { Namespace } from '../support/netns.js';
+import { SecretMount } from '../support/secret-mount.js';
 import { until } from '../support/until.js';
 
 const HOLD_SECONDS = 3;
@@ -30,35 +31,14 @@ const MESH = [...NODES, configuration({ nodeMeshPassword: PASSWORD })].join('\n-
 /** One machine with its own copy of the Secret. */
 class Member {
   readonly agent: AgentProcess;
-  readonly #secret: string;
-  #version = 0;
+  readonly mounts: string;
+  readonly secret: SecretMount;
 
   constructor(namespace: Namespace, folder: string, name: string) {
     mkdirSync(folder);
-    const mounts = join(folder, 'secrets');
-    this.#secret = join(mounts, 'bgp-passwords');
-    this.agent = new AgentProcess(namespace, folder, name, ['--dataplane', 'off', '--secrets', mounts]);
-  }
-
-  /** As the kubelet does it: the values in a new folder, to which the link `..data` is turned in one step. */
-  rotate(value: string): void {
-    this.#version += 1;
-    const next = `..2026_${this.#version}`;
-    mkdirSync(join(this.#secret, next), { recursive: true });
-    writeFileSync(join(this.#secret, next, 'mesh'), value);
-    symlinkSync(next, join(this.#secret, '..data_tmp'));
-    renameSync(join(this.#secret, '..data_tmp'), join(this.#secret, '..data'));
-    if (this.#version === 1) symlinkSync('..data/mesh', join(this.#secret, 'mesh'));
-    else rmSync(join(this.#secret, `..2026_${this.#version - 1}`), { recursive: true });
-  }
-
-  remove(): void {
-    rmSync(this.#secret, { recursive: true });
-    this.#version = 0;
-  }
-
-  get path(): string {
-    return join(this.#secret, 'mesh');
+    this.mounts = join(folder, 'secrets');
+    this.secret = new SecretMount(this.mounts, 'bgp-passwords', 'mesh');
+    this.agent = new AgentProcess(namespace, folder, name, ['--dataplane', 'off', '--secrets', this.mounts]);
   }
 
   /** Its one peer. */
@@ -93,7 +73,7 @@ describe('a password in a Secret of Kubernetes, between two agents', () => {
   /** Both ends get `value`, and say so. */
   async function rotateBoth(value: string): Promise<void> {
     const before = members.map((member) => member.logged(TAKEN_OVER));
-    for (const member of members) member.rotate(value);
+    for (const member of members) member.secret.rotate(value);
     await until('both have taken the key over', () =>
       members.every((member, index) => member.logged(TAKEN_OVER) > (before[index] ?? 0)),
     );
@@ -106,7 +86,7 @@ describe('a password in a Secret of Kubernetes, between two agents', () => {
     if (left === undefined || right === undefined) throw new Error('two were made');
     members = [new Member(left, join(folder, 'a'), 'node-a'), new Member(right, join(folder, 'b'), 'node-b')];
     bothHave(PAIR);
-    for (const member of members) member.rotate('first-key\n');
+    for (const member of members) member.secret.rotate('first-key\n');
     await Promise.all(members.map(({ agent }) => agent.start()));
     await established();
   });
@@ -130,24 +110,24 @@ describe('a password in a Secret of Kubernetes, between two agents', () => {
   });
 
   test('a key that only one end has ends the session, and the other end brings it back', async () => {
-    members[0].rotate('third-key\n');
+    members[0].secret.rotate('third-key\n');
     await until('the session is down', async () => (await members[0].peer()).state !== 'Established');
-    members[1].rotate('third-key\n');
+    members[1].secret.rotate('third-key\n');
     await established();
   });
 
   test('a key that goes stays in force and is shown; one that comes back is taken', async () => {
     const { flaps } = (await members[0].peer()).counters;
-    members[0].remove();
+    members[0].secret.remove();
     const { configErrors } = await until('it is shown', async () => {
       const status = await members[0].agent.status();
       return status.configErrors.length > 0 && status;
     });
     expect(configErrors).toEqual([
-      `the password in ${members[0].path}, key mesh of Secret bgp-passwords, is not there: create the file`,
+      `the password in ${members[0].secret.path}, key mesh of Secret bgp-passwords, is not there: create the file`,
     ]);
     expect(await members[0].peer()).toMatchObject({ state: 'Established', counters: { flaps } });
-    members[0].rotate('third-key\n');
+    members[0].secret.rotate('third-key\n');
     await until('it is gone', async () => (await members[0].agent.status()).configErrors.length === 0);
     expect(await members[0].peer()).toMatchObject({ state: 'Established', counters: { flaps } });
   });
@@ -157,7 +137,7 @@ describe('a password in a Secret of Kubernetes, between two agents', () => {
     const tor = peer('tor', { node: 'node-a', peerIP: '192.0.2.9', asNumber: 65001, password: later });
     members[0].agent.configure([PAIR, tor].join('\n---\n'));
     await until('it is refused', async () => (await members[0].agent.status()).configErrors.length > 0);
-    const secret = join(members[0].path, '..', '..', 'later');
+    const secret = join(members[0].mounts, 'later');
     mkdirSync(secret);
     writeFileSync(join(secret, 'tor'), 'a-key-that-came-late');
     await until('it is in force', async () =>

@@ -1,11 +1,12 @@
 /** Secrets: read from where the resources say, every problem in words, no value in anything that is printed; and watched. */
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SecretSource } from '../../../agent/resources/index.js';
 import { Secrets, SecretWatch } from '../../../agent/secrets.js';
+import { SecretMount } from '../../support/secret-mount.js';
 
 const SECRET = 'hunter2-hunter2';
 let folder: string;
@@ -87,29 +88,17 @@ test('a secret that was not asked for is a mistake of the program', async () => 
 describe('a Secret as Kubernetes mounts it', () => {
   const KEY: SecretSource = { type: 'secret', name: 'bgp', key: 'tor' };
   let mounts: string;
-  let version = 0;
-
-  /** As the kubelet does it: the values in a new folder, to which the link `..data` is turned in one step. */
-  function rotate(value: string, at = mounts): void {
-    version += 1;
-    const mount = join(at, 'bgp');
-    const next = `..2026_${version}`;
-    mkdirSync(join(mount, next), { recursive: true });
-    writeFileSync(join(mount, next, 'tor'), value);
-    symlinkSync(next, join(mount, '..data_tmp'));
-    renameSync(join(mount, '..data_tmp'), join(mount, '..data'));
-    rmSync(join(mount, 'tor'), { force: true });
-    symlinkSync('..data/tor', join(mount, 'tor'));
-  }
+  let secret: SecretMount;
 
   beforeEach(() => {
     mounts = mkdtempSync(join(folder, 'mounts-'));
+    secret = new SecretMount(mounts, 'bgp', 'tor');
   });
 
   const places = () => ({ folder: mounts, environment: { TOR: SECRET } });
 
   test('is the file KEY in the folder NAME', async () => {
-    rotate(`${SECRET}\n`);
+    secret.rotate(`${SECRET}\n`);
     const result = await Secrets.read([KEY], places());
     if ('problems' in result) throw new Error(result.problems.join());
     expect(result.secrets.valueOf(KEY)).toBe(SECRET);
@@ -148,10 +137,10 @@ describe('a Secret as Kubernetes mounts it', () => {
     }
 
     test('is told when `..data` turns to another folder', async () => {
-      rotate('first');
+      secret.rotate('first');
       expect(await value()).toBe('first');
       const change = changed();
-      rotate('second');
+      secret.rotate('second');
       await change;
       expect(await value()).toBe('second');
     });
@@ -159,16 +148,16 @@ describe('a Secret as Kubernetes mounts it', () => {
     test('is told when it comes into being, folder and all', async () => {
       expect(await value()).toContain('is not there');
       const change = changed();
-      rotate('first');
+      secret.rotate('first');
       await change;
       expect(await value()).toBe('first');
     });
 
     test('is told when it goes', async () => {
-      rotate('first');
+      secret.rotate('first');
       await value();
       const change = changed();
-      rmSync(join(mounts, 'bgp'), { recursive: true });
+      secret.remove();
       await change;
       expect(await value()).toContain('is not there');
     });
@@ -186,7 +175,7 @@ describe('a Secret as Kubernetes mounts it', () => {
     });
 
     test('what changes beside it, or is written again as it was, is no change', async () => {
-      rotate('first');
+      secret.rotate('first');
       const beside = join(mounts, 'bgp', 'other');
       writeFileSync(beside, 'x');
       await value();
@@ -198,7 +187,7 @@ describe('a Secret as Kubernetes mounts it', () => {
         witness = new SecretWatch(places(), resolve, options);
       });
       await witness?.read([{ type: 'file', path: beside }]);
-      rotate('first');
+      secret.rotate('first');
       writeFileSync(beside, 'y');
       // The other watch, of the same folder, has read; ours, which heard of it before, has by the end of this reading.
       await seen;
@@ -207,20 +196,20 @@ describe('a Secret as Kubernetes mounts it', () => {
     });
 
     test('those of the reading before are watched too: they stay in use where the new ones are refused', async () => {
-      rotate('first');
+      secret.rotate('first');
       await value();
       expect(await value({ type: 'env', name: 'NOBODY' })).toContain('is not there');
       const change = changed();
-      rotate('second');
+      secret.rotate('second');
       await change;
       expect(await value()).toBe('second');
     });
 
     test('after the stop nothing is told', async () => {
-      rotate('first');
+      secret.rotate('first');
       await value();
       onChange = () => expect.unreachable('told after the stop');
-      rotate('second');
+      secret.rotate('second');
       await watch.stop();
     });
   });
