@@ -60,7 +60,7 @@ export class Agent {
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
   #factsOf: ReturnType<typeof nextHopFacts>;
-  /** The newest configuration, where it is not in force and the reason is none of its own errors. */
+  /** The newest configuration, where it is right by itself and this machine or a password stands in its way. */
   #refused: ResourcesResult | undefined;
   #notices: ReadonlySet<string> = new Set();
   /** Changes are carried out one after the other. */
@@ -202,7 +202,6 @@ export class Agent {
 
   async #take(result: ResourcesResult): Promise<void> {
     const problem = await this.#tryToTake(result);
-    this.#refused = problem === undefined || 'errors' in result ? undefined : result;
     this.#view.configurationRead(problem);
     if (problem === undefined) return;
     this.#log.error({ errors: problem }, 'the new configuration is wrong: the old one stays in force');
@@ -210,6 +209,7 @@ export class Agent {
 
   /** @returns what is wrong with it, a line each; undefined where it is in force now. */
   async #tryToTake(result: ResourcesResult): Promise<readonly string[] | undefined> {
+    this.#refused = undefined;
     if ('errors' in result) return result.errors.map(formatConfigError);
     for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
     const before = { membership: this.#membership, secrets: this.#secrets };
@@ -220,8 +220,9 @@ export class Agent {
       await this.#interfaces.follow(plan.membership);
       this.#putInForce(plan);
     } catch (error) {
-      if (error instanceof StartError) return error.message.split('\n');
-      throw error;
+      if (!(error instanceof StartError)) throw error;
+      this.#refused = result;
+      return error.message.split('\n');
     }
     this.#view.secretsRead([]);
     this.#logNotices();
@@ -240,16 +241,16 @@ export class Agent {
     // What was refused may have been so for a password.
     if (this.#refused !== undefined) await this.#take(this.#refused);
     const sources = passwordsOf(this.#membership);
-    const read = await this.#secretWatch.read(sources);
-    const problems = 'problems' in read ? read.problems : [];
+    const { secrets, problems } = await this.#secretWatch.read(sources);
     this.#view.secretsRead(problems);
-    if ('problems' in read) {
+    if (problems.length > 0) {
       this.#log.error({ errors: problems }, 'a password in use cannot be read any more: it stays in force');
-    } else if (!read.secrets.agreesWith(this.#secrets, sources)) {
-      this.#log.info('a password was changed where it is kept: its peers take it over');
-      this.#secrets = read.secrets;
-      this.#tellPeers();
     }
+    const now = secrets.over(this.#secrets);
+    if (now.agreesWith(this.#secrets, sources)) return;
+    this.#log.info('a password was changed where it is kept: its peers take it over');
+    this.#secrets = now;
+    this.#tellPeers();
   }
 
   /** Those that were not true before. */

@@ -29,9 +29,9 @@ export async function checkedPlan(
   if ('problem' in plan) throw new StartError(plan.problem, { exitStatus: EXIT.usage });
   const problem = await missingAddress(nodeName, plan.membership.nodeAddress);
   if (problem !== undefined) throw new StartError(problem);
-  const read = await readSecrets(passwordsOf(plan.membership));
-  if ('problems' in read) throw new StartError(read.problems.join('\n'), { exitStatus: EXIT.usage });
-  return { membership: plan.membership, secrets: read.secrets };
+  const { secrets, problems } = await readSecrets(passwordsOf(plan.membership));
+  if (problems.length > 0) throw new StartError(problems.join('\n'), { exitStatus: EXIT.usage });
+  return { membership: plan.membership, secrets };
 }
 
 /** Where the passwords of all peers are kept. */

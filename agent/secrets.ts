@@ -23,8 +23,11 @@ export interface SecretPlaces {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** All secrets that were asked for, or every problem at once. */
-export type SecretsResult = { readonly secrets: Secrets } | { readonly problems: readonly string[] };
+/** The secrets that could be read, and every problem with the others at once. */
+export interface SecretsResult {
+  readonly secrets: Secrets;
+  readonly problems: readonly string[];
+}
 
 /** Passwords, by the place that they were read from. */
 export class Secrets {
@@ -37,7 +40,7 @@ export class Secrets {
   /** None at all. */
   static readonly none = new Secrets(new Map());
 
-  /** Reads them all. @returns every problem at once where there is one. */
+  /** Reads them all. */
   static async read(sources: Iterable<SecretSource>, places: SecretPlaces): Promise<SecretsResult> {
     const bySource = new Map([...sources].map((source) => [keyOf(source), source]));
     const values = new Map<string, string>();
@@ -48,7 +51,12 @@ export class Secrets {
       if (problem !== undefined) problems.push(`the password in ${placeOf(source, places)} ${problem}`);
       else if ('value' in reading) values.set(key, reading.value);
     }
-    return problems.length > 0 ? { problems } : { secrets: new Secrets(values) };
+    return { secrets: new Secrets(values), problems };
+  }
+
+  /** These, and of `others` those that are not among them. */
+  over(others: Secrets): Secrets {
+    return new Secrets(new Map([...others.#values, ...this.#values]));
   }
 
   /** @throws where it was not among those that were read. */
@@ -114,13 +122,13 @@ export class SecretWatch {
       result,
       directories,
       content: [result, others].map(contentOf).join('\n'),
-      isWhole: 'secrets' in result && 'secrets' in others,
+      isWhole: result.problems.length === 0 && others.problems.length === 0,
     };
   }
 }
 
-function contentOf(result: SecretsResult): string {
-  return 'secrets' in result ? result.secrets.fingerprint : result.problems.join('\n');
+function contentOf({ secrets, problems }: SecretsResult): string {
+  return [secrets.fingerprint, ...problems].join('\n');
 }
 
 /** What changes when the file at `path` does: the directory of every name that leads to it, links followed. */

@@ -25,13 +25,12 @@ function file(name: string, content: string): SecretSource {
 
 async function read(...sources: readonly SecretSource[]): Promise<Secrets> {
   const result = await Secrets.read(sources, { folder, environment: { TOR: SECRET } });
-  if ('problems' in result) throw new Error(result.problems.join('\n'));
+  expect(result.problems).toEqual([]);
   return result.secrets;
 }
 
 async function problems(...sources: readonly SecretSource[]): Promise<readonly string[]> {
-  const result = await Secrets.read(sources, { folder, environment: { TOR: SECRET, EMPTY: '' } });
-  return 'problems' in result ? result.problems : [];
+  return (await Secrets.read(sources, { folder, environment: { TOR: SECRET, EMPTY: '' } })).problems;
 }
 
 test('from a variable, and from a file without the end of its line', async () => {
@@ -80,6 +79,19 @@ test('nothing that prints the object prints a value', async () => {
   expect(String(secrets)).not.toContain(SECRET);
 });
 
+test('what can be read is given beside the problems of the rest, and goes over what was known', async () => {
+  const [good, bad] = [file('good', 'new'), file('bad', 'known')];
+  const known = await read(file('good', 'old'), bad);
+  writeFileSync(join(folder, 'good'), 'new');
+  rmSync(join(folder, 'bad'));
+  const result = await Secrets.read([good, bad], { folder, environment: {} });
+  expect(result.problems).toHaveLength(1);
+  const now = result.secrets.over(known);
+  expect([good, bad].map((source) => now.valueOf(source))).toEqual(['new', 'known']);
+  expect(now.agreesWith(known, [good, bad])).toBe(false);
+  expect(now.agreesWith(known, [bad])).toBe(true);
+});
+
 test('a secret that was not asked for is a mistake of the program', async () => {
   const secrets = await read(env('TOR'));
   expect(() => secrets.valueOf(env('OTHER'))).toThrow('was not read');
@@ -99,17 +111,15 @@ describe('a Secret as Kubernetes mounts it', () => {
 
   test('is the file KEY in the folder NAME', async () => {
     secret.rotate(`${SECRET}\n`);
-    const result = await Secrets.read([KEY], places());
-    if ('problems' in result) throw new Error(result.problems.join());
-    expect(result.secrets.valueOf(KEY)).toBe(SECRET);
+    const { secrets } = await Secrets.read([KEY], places());
+    expect(secrets.valueOf(KEY)).toBe(SECRET);
   });
 
   test('that is not there is one sentence with the path', async () => {
-    expect(await Secrets.read([KEY], places())).toEqual({
-      problems: [
-        `the password in ${join(mounts, 'bgp', 'tor')}, key tor of Secret bgp, is not there: create the file`,
-      ],
-    });
+    const { problems: found } = await Secrets.read([KEY], places());
+    expect(found).toEqual([
+      `the password in ${join(mounts, 'bgp', 'tor')}, key tor of Secret bgp, is not there: create the file`,
+    ]);
   });
 
   describe('and watched', () => {
@@ -133,7 +143,7 @@ describe('a Secret as Kubernetes mounts it', () => {
       });
     async function value(source: SecretSource = KEY): Promise<string> {
       const result = await watch.read([source]);
-      return 'problems' in result ? result.problems.join() : result.secrets.valueOf(source);
+      return result.problems[0] ?? result.secrets.valueOf(source);
     }
 
     test('is told when `..data` turns to another folder', async () => {
