@@ -22,7 +22,10 @@ export interface Decision {
   readonly reason: string;
   /** What each other path lost by, in the order of the steps. */
   readonly lost: readonly { readonly path: Path; readonly reason: string }[];
-  /** The paths, the best one included, that only the tie-breaks tell apart: they could share the traffic. */
+  /**
+   * The paths that only the tie-breaks tell apart: they could share the traffic. The best one first, the others in the
+   * order in which the tie-breaks prefer them.
+   */
   readonly equalCost: readonly Path[];
 }
 
@@ -102,6 +105,8 @@ const STEPS: readonly Step[] = [
   },
 ];
 
+const TIE_BREAKS = STEPS.filter(({ tieBreak }) => tieBreak);
+
 /** @param candidates at most one path per peer and one of our own, in any order. */
 export function decide(candidates: readonly [Path, ...Path[]], igpCost: IgpCost): Decision {
   let alive: readonly Path[] = candidates;
@@ -121,7 +126,19 @@ export function decide(candidates: readonly [Path, ...Path[]], igpCost: IgpCost)
   if (best === undefined || rival !== undefined) {
     throw new Error(`two paths to one prefix from the same peer ${best?.peer?.id ?? '(this node)'}`);
   }
-  return { best, reason, lost, equalCost: equalCost ?? alive };
+  return { best, reason, lost, equalCost: byTieBreaks(equalCost ?? alive, igpCost) };
+}
+
+/** What one tie-break after the other prefers first; together they are a total order, and its first is the best. */
+function byTieBreaks(paths: readonly Path[], igpCost: IgpCost): readonly Path[] {
+  if (paths.length === 1) return paths;
+  return paths.toSorted((a, b) => {
+    for (const { compare } of TIE_BREAKS) {
+      const order = compare(a, b, igpCost);
+      if (order !== 0) return order;
+    }
+    return 0;
+  });
 }
 
 interface Removed {

@@ -1,11 +1,12 @@
 /**
  * The Loc-RIB of one family: every usable path to every prefix, and the best one of each (RFC 4271 section 3.2).
  *
- * Owns: the candidates, best first, and telling a changed route from an unchanged one. Must not know: where
- * candidates come from and who is told. A prefix with one path, the usual case, costs one reference.
+ * Owns: the candidates, best first, which of them share the traffic, and telling a changed route from an unchanged one.
+ * Must not know: where candidates come from and who is told. A prefix with one path, the usual case, costs one reference.
  */
 import type { Family, Prefix } from '../net/index.js';
 import { type Decision, decide, type IgpCost } from './decision.js';
+import { type Multipath, multipathOf, sameMultipath } from './multipath.js';
 import { sameRoute } from './path.js';
 import type { BestPathChange, BestRoute, Path, PeerId } from './types.js';
 
@@ -14,13 +15,18 @@ type Candidates = readonly [Path, ...Path[]];
 export class LocRib {
   readonly family: Family;
   readonly #igpCost: IgpCost;
+  readonly #maxPaths: number;
   /** A lone path, or several with the best one first. */
   readonly #routes = new Map<Prefix, Path | Candidates>();
+  /** Of the prefixes whose traffic several paths share. */
+  readonly #multipaths = new Map<Prefix, Multipath>();
   readonly #counts = new Map<PeerId | undefined, number>();
 
-  constructor(family: Family, igpCost: IgpCost) {
+  /** @param maxPaths how many paths to one prefix may share its traffic; 1: the best one carries it alone */
+  constructor(family: Family, igpCost: IgpCost, maxPaths: number) {
     this.family = family;
     this.#igpCost = igpCost;
+    this.#maxPaths = maxPaths;
   }
 
   get size(): number {
@@ -54,13 +60,13 @@ export class LocRib {
   *bestRoutes(): Generator<BestRoute> {
     for (const [prefix, entry] of this.#routes) {
       const { best: path, reason } = decide(asCandidates(entry), this.#igpCost);
-      yield { prefix, path, reason };
+      yield { prefix, path, reason, ...multipathField(this.#multipaths.get(prefix)) };
     }
   }
 
   /**
    * Puts `path` in the place of what `source` offered before; undefined takes it away.
-   * @returns the change of the best route, where the route differs (see `sameRoute`).
+   * @returns the change of the best route, or of the paths that share its traffic, where one differs (see `sameRoute`).
    */
   replace(prefix: Prefix, source: PeerId | undefined, path: Path | undefined): BestPathChange | undefined {
     const before = this.#candidates(prefix) ?? [];
@@ -69,15 +75,23 @@ export class LocRib {
     if (path === undefined && others.length === before.length) return undefined;
     this.#count(source, (path === undefined ? 0 : 1) - (before.length - others.length));
     const [first, ...rest] = path === undefined ? others : [path, ...others];
+    const sharedBefore = this.#multipaths.get(prefix);
+    const from = previous === undefined ? {} : { previous };
     if (first === undefined) {
       this.#routes.delete(prefix);
-      return { prefix, reason: 'no usable path is left', ...(previous === undefined ? {} : { previous }) };
+      this.#multipaths.delete(prefix);
+      return { prefix, reason: 'no usable path is left', ...from };
     }
-    const { best, reason } = decide([first, ...rest], this.#igpCost);
+    const { best, reason, equalCost } = decide([first, ...rest], this.#igpCost);
     const lesser = [first, ...rest].filter((candidate) => candidate !== best);
     this.#routes.set(prefix, lesser.length === 0 ? best : [best, ...lesser]);
-    if (sameRoute(previous, best)) return undefined;
-    return { prefix, best, reason, ...(previous === undefined ? {} : { previous }) };
+    const multipath = multipathOf(equalCost, this.#maxPaths);
+    if (multipath !== undefined) this.#multipaths.set(prefix, multipath);
+    else if (sharedBefore !== undefined) this.#multipaths.delete(prefix);
+    const isBestSame = sameRoute(previous, best);
+    if (isBestSame && sameMultipath(sharedBefore, multipath)) return undefined;
+    const change = { prefix, best, reason, ...from, ...multipathField(multipath) };
+    return isBestSame ? { ...change, isBestSame: true } : change;
   }
 
   #candidates(prefix: Prefix): Candidates | undefined {
@@ -94,4 +108,8 @@ export class LocRib {
 
 function asCandidates(entry: Path | Candidates): Candidates {
   return 'attributes' in entry ? [entry] : entry;
+}
+
+function multipathField(multipath: Multipath | undefined): { readonly multipath?: Multipath } {
+  return multipath === undefined ? {} : { multipath };
 }

@@ -38,6 +38,8 @@ export interface RibOptions {
   readonly ownAddresses?: Iterable<IpAddress>;
   /** RFC 4271 §9.1.2.2 e; every next hop costs 0 where absent. */
   readonly igpCost?: IgpCost;
+  /** How many equal paths to one prefix may share its traffic, from 1; absent: the best one carries it alone. */
+  readonly maxPaths?: number;
 }
 
 /** The tables of one peer; without `session`, only stale routes are left. */
@@ -56,11 +58,12 @@ export class Rib {
   #local: ReadonlyMap<Prefix, Path> = new Map();
 
   constructor(options: RibOptions) {
-    const { localAs, bgpIdentifier, policy, ownAddresses = [], igpCost = () => 0 } = options;
-    const { clusterId = bgpIdentifier } = options;
+    const { localAs, bgpIdentifier, policy, ownAddresses = [] } = options;
+    const { clusterId = bgpIdentifier, igpCost = () => 0, maxPaths = 1 } = options;
     this.#own = { localAs, bgpIdentifier, clusterId, ownAddresses: new Set(ownAddresses) };
     this.#policy = policy;
-    this.#locRibs = { ipv4: new LocRib('ipv4', igpCost), ipv6: new LocRib('ipv6', igpCost) };
+    const locRib = (family: Family) => new LocRib(family, igpCost, maxPaths);
+    this.#locRibs = { ipv4: locRib('ipv4'), ipv6: locRib('ipv6') };
   }
 
   /**
@@ -340,6 +343,7 @@ export class Rib {
     const change = this.#locRibs[family].replace(prefix, source, path);
     if (change === undefined) return;
     changes.push(change);
+    if (change.isBestSame) return;
     for (const { session } of this.#peers.values()) session?.out.get(family)?.update(prefix, change.best);
   }
 }

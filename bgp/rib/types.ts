@@ -54,12 +54,16 @@ export interface Path {
   readonly stale?: true;
 }
 
-/** A change of the best path of one prefix. */
+/** A change of the best path of one prefix, or of the paths that share the traffic with it. */
 export interface BestPathChange {
   readonly prefix: Prefix;
   /** Absent: the prefix is unreachable now. */
   readonly best?: Path;
   readonly previous?: Path;
+  /** The best path is what it was; only the paths beside it changed, of which no peer is told. */
+  readonly isBestSame?: true;
+  /** The paths that share the traffic, each with another next hop, `best` first; absent: `best` carries it alone. */
+  readonly multipath?: readonly Path[];
   /** Why `best` won, in the words of the step that decided (RFC 4271 section 9.1.2.2). */
   readonly reason: string;
 }
@@ -103,6 +107,8 @@ export interface LocalRoute {
 export interface BestRoute {
   readonly prefix: Prefix;
   readonly path: Path;
+  /** As in `BestPathChange`. */
+  readonly multipath?: readonly Path[];
   /** As in `BestPathChange`. */
   readonly reason: string;
 }

@@ -41,6 +41,8 @@ export const PREFIXES = [
   'fd00:1::/64',
   'fd00:2::/64',
 ].map(prefix);
+/** Fewer than there are peers, so that the limit is reached. */
+export const MAX_PATHS = 2;
 const CLUSTER_ID = identifier('192.168.1.1');
 
 const attributeSets: fc.Arbitrary<PathAttributes> = fc.constantFrom(
@@ -150,6 +152,8 @@ interface Announced {
 export class World {
   readonly rib: Rib = newRib(acceptAll);
   readonly best = new Map<Prefix, Path>();
+  /** What the data plane was told last: the paths that share the traffic of each prefix. */
+  readonly multipath = new Map<Prefix, readonly Path[]>();
   readonly tables = new Map<PeerId, PeerTable>();
   readonly announced = new Map<PeerId, Map<Prefix, Announced>>();
   local: readonly LocalRoute[] = [];
@@ -270,17 +274,28 @@ export class World {
 
   /** Every change must be one, must name the state before it, and must come once. */
   #changed(changes: readonly BestPathChange[]): void {
-    for (const { prefix: to, best, previous } of changes) {
+    for (const { prefix: to, best, previous, isBestSame, multipath } of changes) {
       expect(contentOf(previous)).toEqual(contentOf(this.best.get(to)));
-      expect(contentOf(best)).not.toEqual(contentOf(previous));
-      if (best === undefined) this.best.delete(to);
-      else this.best.set(to, best);
+      const paths = multipath ?? (best === undefined ? [] : [best]);
+      if (isBestSame) {
+        expect(contentOf(best)).toEqual(contentOf(previous));
+        expect(paths.map(contentOf)).not.toEqual(this.multipath.get(to)?.map(contentOf));
+      } else {
+        expect(contentOf(best)).not.toEqual(contentOf(previous));
+      }
+      if (best === undefined) {
+        this.best.delete(to);
+        this.multipath.delete(to);
+      } else {
+        this.best.set(to, best);
+        this.multipath.set(to, paths);
+      }
     }
   }
 }
 
 export function newRib(policy: RoutePolicy): Rib {
-  return new Rib({ localAs: 64512, bgpIdentifier: CLUSTER_ID, policy });
+  return new Rib({ localAs: 64512, bgpIdentifier: CLUSTER_ID, policy, maxPaths: MAX_PATHS });
 }
 
 function peerOf(number: number): RibPeer {
@@ -305,4 +320,14 @@ export function contents(routes: Iterable<readonly [Prefix, Path]>): Record<stri
 
 export function bestOf(rib: Rib): Record<string, string> {
   return contents([...rib.bestRoutes()].map((route) => [route.prefix, route.path] as const));
+}
+
+/** The paths that share the traffic of each prefix, as the table has them. */
+export function multipathsOf(rib: Rib): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    [...rib.bestRoutes()].map(({ prefix: to, path, multipath = [path] }) => [
+      formatPrefix(to),
+      multipath.map(contentOf),
+    ]),
+  );
 }

@@ -4,8 +4,10 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { formatPrefix } from '../../../bgp/net/index.js';
 import { decide } from '../../../bgp/rib/decision.js';
 import type { Path } from '../../../bgp/rib/index.js';
+import { multipathOf } from '../../../bgp/rib/multipath.js';
 import { attributesKey } from '../../../bgp/wire/index.js';
 import {
   acceptAll,
@@ -21,6 +23,8 @@ import {
   bestOf,
   contentOf,
   contents,
+  MAX_PATHS,
+  multipathsOf,
   newRib,
   PEERS,
   PREFIXES,
@@ -42,6 +46,10 @@ describe('the Rib after any history', () => {
         }
         expect(contents(world.best)).toEqual(bestOf(world.rib));
         expect(bestOf(world.rib)).toEqual(bestOf(fresh.rib));
+        const told = [...world.multipath].map(([to, paths]) => [formatPrefix(to), paths.map(contentOf)]);
+        expect(Object.fromEntries(told)).toEqual(multipathsOf(world.rib));
+        expect(multipathsOf(world.rib)).toEqual(multipathsOf(fresh.rib));
+        for (const paths of world.multipath.values()) expect(paths.length).toBeLessThanOrEqual(MAX_PATHS);
       }),
       { numRuns: 1500 },
     );
@@ -89,26 +97,44 @@ describe('the Rib after any history', () => {
 describe('the decision', () => {
   const candidate = fc.record({
     type: fc.constantFrom('ibgp' as const, 'ebgp' as const),
-    neighbours: fc.constantFrom([], [65001], [65002], [65001, 65002], [65002, 65001], [65003, 65001]),
+    neighbours: fc.constantFrom<readonly number[]>(
+      [],
+      [65001],
+      [65002],
+      [65001, 65002],
+      [65002, 65001],
+      [65003, 65001],
+    ),
     med: fc.option(fc.nat(2), { nil: undefined }),
     localPref: fc.constantFrom(100, 100, 100, 200),
     origin: fc.constantFrom('IGP' as const, 'IGP' as const, 'EGP' as const),
     id: fc.constantFrom('1.1.1.1', '2.2.2.2', '3.3.3.3'),
-    nextHop: fc.constantFrom('192.168.1.2', '192.168.1.3'),
+    nextHop: fc.constantFrom('192.168.1.2', '192.168.1.3', '192.168.1.4'),
   });
-  const candidates = fc.array(candidate, { minLength: 1, maxLength: 7 }).map((traits) =>
-    traits.map(({ type, neighbours, med, id, nextHop, ...rest }, index): Path => {
-      const make = type === 'ebgp' ? router : node;
-      return {
-        peer: make(index + 10, { identifier: identifier(id) }),
-        attributes: attributes({
-          ...rest,
-          asPath: sequence(...neighbours),
-          ...(med === undefined ? {} : { med }),
-        }),
-        nextHop: { address: address(nextHop) },
-      };
-    }),
+  const pathsOf = (oneOf: typeof candidate) =>
+    fc.array(oneOf, { minLength: 1, maxLength: 7 }).map((traits) =>
+      traits.map(({ type, neighbours, med, id, nextHop, ...rest }, index): Path => {
+        const make = type === 'ebgp' ? router : node;
+        return {
+          peer: make(index + 10, { identifier: identifier(id) }),
+          attributes: attributes({
+            ...rest,
+            asPath: sequence(...neighbours),
+            ...(med === undefined ? {} : { med }),
+          }),
+          nextHop: { address: address(nextHop) },
+        };
+      }),
+    );
+  const candidates = pathsOf(candidate);
+  /** Paths of which most are equal. */
+  const rivals = pathsOf(
+    candidate.map((traits) => ({
+      ...traits,
+      type: 'ebgp' as const,
+      neighbours: traits.neighbours.slice(0, 1),
+      origin: 'IGP' as const,
+    })),
   );
   const igpCost: Parameters<typeof decide>[1] = ({ address: hop }) =>
     hop === address('192.168.1.2') ? 1 : 2;
@@ -131,11 +157,36 @@ describe('the decision', () => {
           expect(new Map(second?.lost.map(({ path, reason }) => [path, reason]))).toEqual(
             new Map(first?.lost.map(({ path, reason }) => [path, reason])),
           );
-          expect(new Set(second?.equalCost)).toEqual(new Set(first?.equalCost));
+          expect(second?.equalCost.map(({ peer }) => peer?.id)).toEqual(
+            first?.equalCost.map(({ peer }) => peer?.id),
+          );
         },
       ),
       { numRuns: 2000 },
     );
+  });
+
+  test('lets several next hops share the traffic: the best first, none twice, no more than the limit', () => {
+    const tally = { shared: 0, limited: 0, deduplicated: 0 };
+    fc.assert(
+      fc.property(rivals, fc.integer({ min: 1, max: 3 }), ([head, ...tail], limit) => {
+        if (head === undefined) throw new Error('no candidate');
+        const { best, equalCost } = decide([head, ...tail], () => 0);
+        const multipath = multipathOf(equalCost, limit);
+        const nextHops = new Set(equalCost.map(({ nextHop }) => nextHop.address));
+        const expected = Math.min(limit, nextHops.size);
+        expect(multipath?.length).toBe(expected === 1 ? undefined : expected);
+        expect(new Set(multipath?.map(({ nextHop }) => nextHop.address)).size).toBe(multipath?.length ?? 0);
+        expect(multipath?.[0] ?? best).toBe(best);
+        expect(multipath?.every((path) => equalCost.includes(path)) ?? true).toBe(true);
+        if (multipath !== undefined) tally.shared += 1;
+        if (nextHops.size > limit) tally.limited += 1;
+        if (nextHops.size < equalCost.length) tally.deduplicated += 1;
+      }),
+      { numRuns: 1000 },
+    );
+    // The cases that matter did occur.
+    for (const count of Object.values(tally)) expect(count).toBeGreaterThan(20);
   });
 
   test('in the Rib is that of the paths that are left, whatever came and went before', () => {
