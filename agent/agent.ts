@@ -306,11 +306,11 @@ export class Agent {
     // Who is a node decides whose word counts.
     this.#factsOf = nextHopFacts(membership);
     this.#tellDataplane(
-      Array.from(this.#speaker.rib.bestRoutes(), ({ prefix, path }) => ({ prefix, best: path })),
+      Array.from(this.#speaker.rib.bestRoutes(), ({ path, ...route }) => ({ ...route, best: path })),
     );
   }
 
-  #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best'>[]): void {
+  #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best' | 'multipath'>[]): void {
     this.#dataplane?.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
   }
 
@@ -341,6 +341,7 @@ export class Agent {
       ...(clusterId === undefined ? {} : { clusterId }),
       listen: this.#listenOptions(),
       policy: this.#policy(),
+      maxPaths: this.#settings.maxPaths,
       transport: tcpTransport,
       clock: systemClock,
       random: Math.random,

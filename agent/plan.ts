@@ -21,7 +21,7 @@ import {
   type RoutePolicy,
 } from '../bgp/rib/index.js';
 import type { DynamicPeerRange, ListenOptions, PeerConfig, PeerStatus } from '../bgp/speaker/index.js';
-import type { NextHopFacts, NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
+import type { LearnedNextHop, NextHopFacts, NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership, PeerSpec } from './membership/index.js';
 import type { BgpFilter, BgpFilterRule } from './resources/index.js';
@@ -223,22 +223,29 @@ export function nextHopFacts({ localAs, nodes }: Membership): (path: Path) => Ne
   };
 }
 
-/** A new best path as the data plane wants it: this node's own routes are not reachability. */
+/** The paths to a prefix as the data plane wants them: this node's own routes are not reachability. */
 export function routeChangeOf(
-  { prefix, best }: Pick<BestPathChange, 'prefix' | 'best'>,
+  { prefix, best, multipath }: Pick<BestPathChange, 'prefix' | 'best' | 'multipath'>,
   factsOf: (path: Path) => NextHopFacts | undefined,
 ): RouteChange {
   const peer = best?.peer;
   if (best === undefined || peer === undefined) return { prefix };
-  const facts = factsOf(best);
   return {
     prefix,
     route: {
       prefix,
-      nextHops: [{ address: best.nextHop.address, ...(facts === undefined ? {} : { facts }) }],
+      nextHops: (multipath ?? [best]).map((path) => nextHopOf(path, factsOf(path))),
       learnedFrom: { peer: peer.id, asn: peer.asn, type: peer.type },
       ...(best.stale === true ? { stale: true } : {}),
     },
+  };
+}
+
+function nextHopOf({ nextHop, peer }: Path, facts: NextHopFacts | undefined): LearnedNextHop {
+  return {
+    address: nextHop.address,
+    ...(peer === undefined ? {} : { peer: peer.id }),
+    ...(facts === undefined ? {} : { facts }),
   };
 }
 

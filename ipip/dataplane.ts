@@ -409,7 +409,12 @@ export class Dataplane {
     this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
     const own = { address: nodeAddress, facts: this.#ownFacts };
     const { deviceNames } = this.#context;
-    return new Planner({ pools, gateways, tunnel, lookups, deviceNames, own, overrides }, covering);
+    const idle = this.#host.links.filter((link) => !link.carrier);
+    const withoutCarrier = new Set(idle.map((link) => link.index));
+    return new Planner(
+      { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides },
+      covering,
+    );
   }
 
   #tellFacts(facts: NextHopFacts): void {

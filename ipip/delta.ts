@@ -88,17 +88,49 @@ export function sameKey(a: KernelRoute, b: KernelRoute): boolean {
 
 /** True where both lead to the same place in the same way; the order of equal-cost next hops does not count. */
 export function sameTarget(a: KernelRoute, b: KernelRoute): boolean {
-  if (a.type !== b.type || a.source !== b.source) return false;
-  if (a.nextHops === b.nextHops) return true;
-  if (a.nextHops.length !== b.nextHops.length) return false;
-  return a.nextHops.every((hop) => b.nextHops.some((other) => sameNextHop(hop, other)));
+  return a.type === b.type && a.source === b.source && sameSet(a.nextHops, b.nextHops, sharesAlike);
 }
 
-/** True for the same route of the same owner: what a deletion of `a` would delete. */
+/**
+ * True for the same route of the same owner: what a deletion of `a` would delete. What the kernel makes of its next hops
+ * for the time being, and their weights, do not count: a deletion does not name them.
+ */
 export function sameRoute(a: KernelRoute, b: KernelRoute): boolean {
-  return sameKey(a, b) && a.protocol === b.protocol && sameTarget(a, b);
+  return (
+    sameKey(a, b) &&
+    a.protocol === b.protocol &&
+    a.type === b.type &&
+    a.source === b.source &&
+    sameSet(a.nextHops, b.nextHops, sameNextHop)
+  );
 }
 
 function sameNextHop(a: KernelNextHop, b: KernelNextHop): boolean {
   return a.gateway === b.gateway && a.interfaceIndex === b.interfaceIndex && a.onlink === b.onlink;
+}
+
+/** Two ways that get as much of the traffic: a dead one gets none. */
+function sharesAlike(a: KernelNextHop, b: KernelNextHop): boolean {
+  return sameNextHop(a, b) && a.weight === b.weight && (a.state === 'dead') === (b.state === 'dead');
+}
+
+/** True where every next hop of one list has its own counterpart in the other one. */
+function sameSet(
+  a: readonly KernelNextHop[],
+  b: readonly KernelNextHop[],
+  same: (one: KernelNextHop, other: KernelNextHop) => boolean,
+): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  // In one order as a rule: the kernel keeps ours.
+  const isSame = (hop: KernelNextHop, other: KernelNextHop | undefined) =>
+    other !== undefined && same(hop, other);
+  if (a.every((hop, index) => isSame(hop, b[index]))) return true;
+  if (a.length === 1) return false;
+  const left = [...b];
+  return a.every((hop) => {
+    const at = left.findIndex((other) => same(hop, other));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
 }

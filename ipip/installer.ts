@@ -4,7 +4,7 @@
  * Owns: the mirror of the kernel's table, the handling of every refusal, the counters of operations. Must not know:
  * when it runs, how a plan came to be.
  */
-import { diffPrefix, sameRoute } from './delta.js';
+import { diffPrefix, sameRoute, sameTarget } from './delta.js';
 import type { Kernel, KernelRoute, RouteOperation, RouteResult } from './kernel/kernel.js';
 import { MAIN_TABLE } from './kernel/kernel.js';
 import { KernelMirror } from './mirror.js';
@@ -62,9 +62,7 @@ export class RouteInstaller {
       for (const entry of round) {
         const actual = this.mirror.at(entry.prefix);
         const own = this.#ownRoute(actual);
-        if (entry.installed !== undefined && (own === undefined || !sameRoute(entry.installed, own))) {
-          drifted.add(entry);
-        }
+        if (entry.installed !== undefined && !isAsBefore(entry.installed, own)) drifted.add(entry);
         entry.installed = own;
         for (const operation of this.#plan(entry, actual)) {
           operations.push(operation);
@@ -164,4 +162,8 @@ export class RouteInstaller {
     };
     return entry;
   }
+}
+
+function isAsBefore(installed: KernelRoute, own: KernelRoute | undefined): boolean {
+  return own !== undefined && sameRoute(installed, own) && sameTarget(installed, own);
 }

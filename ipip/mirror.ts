@@ -51,7 +51,8 @@ export class KernelMirror {
 
   #add(route: KernelRoute): void {
     const known = this.at(route.prefix);
-    if (!known.some((other) => sameRoute(other, route))) this.#routes.set(route.prefix, [...known, route]);
+    const index = known.findIndex((other) => sameRoute(other, route));
+    this.#routes.set(route.prefix, index < 0 ? [...known, route] : known.with(index, route));
   }
 
   #replace(route: KernelRoute): void {

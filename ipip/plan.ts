@@ -54,6 +54,8 @@ export interface HostFacts {
   readonly own: NodeEnd;
   /** What the operator set, by address of the next hop. */
   readonly overrides: ReadonlyMap<IpAddress, EncapsulationOverride>;
+  /** Devices that carry nothing now: the cable is out, the other end is down. */
+  readonly withoutCarrier: ReadonlySet<InterfaceIndex>;
 }
 
 /** Where a route leads; absent in a plan where it cannot be installed. */
@@ -126,7 +128,7 @@ export class Planner {
     const key = `${family} ${ipipMode} ${route.nextHops.map(nextHopKey).join(' ')}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      plan = combine(route.nextHops.map((nextHop) => this.#planHop(nextHop, family, ipipMode)));
+      plan = combine(this.#share(route.nextHops.map((hop) => this.#planHop(hop, family, ipipMode))));
       this.#plans.set(key, plan);
     }
     return plan;
@@ -160,6 +162,42 @@ export class Planner {
       };
     }
     return undefined;
+  }
+
+  /**
+   * Which of the next hops share the traffic: each once, and those without carrier only where no other one is left. The
+   * kernel would go on sending to them (unless the sysctl `ignore_routes_with_linkdown` says otherwise), and their share
+   * would be lost until the peer is given up. A lone route stays: without it the packets would leave some other way.
+   */
+  #share(hops: readonly HopPlan[]): readonly HopPlan[] {
+    const distinct = hops.filter(
+      ({ kernel }, index) =>
+        kernel === undefined || hops.findIndex((other) => sameWay(kernel, other.kernel)) === index,
+    );
+    if (distinct.length === 1 || this.#facts.withoutCarrier.size === 0) return distinct;
+    const carries = (hop: HopPlan) => hop.kernel !== undefined && this.#lostCarrierOf(hop) === undefined;
+    if (!distinct.some(carries)) return distinct;
+    return distinct.map((hop) => {
+      const device = this.#lostCarrierOf(hop);
+      if (device === undefined) return hop;
+      const { kernel: _unused, ...rest } = hop;
+      return {
+        ...rest,
+        status: { ...hop.status, mode: 'none' },
+        reason: `${hop.reason}, left out while ${device} has no carrier`,
+      };
+    });
+  }
+
+  /** The device that a usable next hop is on, or that its gateway is on, where it has no carrier. */
+  #lostCarrierOf({ status: { address }, kernel }: HopPlan): string | undefined {
+    if (kernel === undefined) return undefined;
+    const { lookups, withoutCarrier, deviceNames } = this.#facts;
+    const lookup = lookups.get(address);
+    const isRouted = lookup?.kind === 'onlink' || lookup?.kind === 'gateway';
+    const index = isRouted ? lookup.interfaceIndex : kernel.interfaceIndex;
+    if (index === undefined || !withoutCarrier.has(index)) return undefined;
+    return deviceNames.get(index) ?? `interface ${index}`;
   }
 
   #planHop(nextHop: LearnedNextHop, family: 'ipv4' | 'ipv6', ipipMode: IpipMode | undefined): HopPlan {
@@ -249,6 +287,10 @@ export class Planner {
     if (override !== undefined) return { mode: override, because: SET_TO[override] };
     return { mode: kind === 'onlink' ? 'direct' : 'ipip', because: '' };
   }
+}
+
+function sameWay(a: KernelNextHop, b: KernelNextHop | undefined): boolean {
+  return a.gateway === b?.gateway && a.interfaceIndex === b?.interfaceIndex;
 }
 
 /** Equal-cost next hops: those that can be used are, and the reasons of all are told. */

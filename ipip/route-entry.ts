@@ -191,7 +191,7 @@ export function statusOf(entry: RouteEntry, context: StatusContext): RouteStatus
   const isLearned = learned !== undefined && !entry.isOwn && entry.gateway === undefined;
   const nextHops =
     isWanted(entry) || installed === undefined
-      ? (entry.plan?.nextHops ?? [])
+      ? withPeers(entry.plan?.nextHops ?? [], isLearned ? learned : undefined)
       : installedNextHops(installed, context);
   return {
     prefix,
@@ -203,6 +203,17 @@ export function statusOf(entry: RouteEntry, context: StatusContext): RouteStatus
     state,
     sinceMs,
   };
+}
+
+/** Plans are shared by routes with the same next hops; who told of them differs from route to route. */
+function withPeers(
+  nextHops: readonly NextHopStatus[],
+  learned: LearnedRoute | undefined,
+): readonly NextHopStatus[] {
+  return nextHops.map((nextHop) => {
+    const peer = learned?.nextHops.find(({ address }) => address === nextHop.address)?.peer;
+    return peer === undefined ? nextHop : { ...nextHop, peer };
+  });
 }
 
 function deviceText(route: KernelRoute, context: StatusContext): string {
@@ -234,6 +245,8 @@ export function kernelStatus(
         ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
         ...(device === undefined ? {} : { device }),
         onlink: hop.onlink,
+        ...(hop.weight === undefined ? {} : { weight: hop.weight }),
+        ...(hop.state === undefined ? {} : { state: hop.state }),
       };
     }),
   };

@@ -31,6 +31,8 @@ export interface NextHopFacts {
 /** One of the next hops of a learned route. */
 export interface LearnedNextHop {
   readonly address: IpAddress;
+  /** The name of the peer that told of it. */
+  readonly peer?: string;
   /** What the node at this address says of itself. Absent: it says nothing, or it is no node of the cluster. */
   readonly facts?: NextHopFacts;
 }
@@ -38,7 +40,7 @@ export interface LearnedNextHop {
 /** A prefix that a peer offers: the reachability that the Rib chose. */
 export interface LearnedRoute {
   readonly prefix: Prefix;
-  /** At least one; several are equal-cost paths. */
+  /** At least one; several share the traffic (equal-cost multipath), the one of the best path first. */
   readonly nextHops: readonly LearnedNextHop[];
   readonly learnedFrom: RouteSource;
   /** Kept from an earlier session of a peer that is restarting (RFC 4724). */
@@ -135,7 +137,10 @@ export type RouteState = 'ok' | 'pending' | 'conflict' | 'shadowed' | 'failed' |
 export interface NextHopStatus {
   readonly address: IpAddress;
   readonly device?: string;
+  /** `none`: not in use, the reason of the route says why. */
   readonly mode: 'direct' | 'ipip' | 'none';
+  /** The name of the peer that told of it; absent where no one did in this run. */
+  readonly peer?: string;
 }
 
 /** Our route as the kernel holds it. */
@@ -148,6 +153,10 @@ export interface KernelRouteStatus {
     readonly gateway?: IpAddress;
     readonly device?: string;
     readonly onlink: boolean;
+    /** Absent: 1. */
+    readonly weight?: number;
+    /** What the kernel says of the way: its device is down, or has no carrier. Absent: nothing is wrong with it. */
+    readonly state?: 'dead' | 'linkdown';
   }[];
 }
 

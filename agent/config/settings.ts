@@ -16,6 +16,15 @@ export type ApiAddress =
 /** Kernel limit: IFNAMSIZ, less the closing zero. */
 const MAX_DEVICE_NAME_LENGTH = 15;
 
+/**
+ * As BIRD's `merge paths`, which Calico switches on: enough for the routers of a rack and for a service on many nodes,
+ * few enough for what a switch's hardware takes.
+ */
+const DEFAULT_MAX_PATHS = 16;
+
+/** More next hops in one route than anybody has, and what one message of the kernel holds many times over. */
+const MAX_PATHS_LIMIT = 256;
+
 /** 0 to 4 are unspec, redirect, kernel, boot and static: routes of the kernel and of people (linux/rtnetlink.h). */
 const FIRST_FREE_ROUTE_PROTOCOL = 5;
 
@@ -66,6 +75,11 @@ export const settingsSchema = mapping(
       placeholder: 'NUMBER',
       description: 'Metric of our routes.',
       default: 2048,
+    }),
+    maxPaths: scalar(wholeNumber(1, MAX_PATHS_LIMIT), {
+      placeholder: 'NUMBER',
+      description: 'Share the traffic to a prefix among at most so many equal paths (ECMP); 1: one path.',
+      default: DEFAULT_MAX_PATHS,
     }),
     listenAddress: Type.Optional(
       text(readListenAddress, {

@@ -18,6 +18,7 @@ export function installedRouteRow(status: RouteStatus): RouteRow {
       address: formatIpAddress(nextHop.address),
       device: nextHop.device ?? null,
       mode: nextHop.mode,
+      peer: nextHop.peer ?? null,
     })),
     mode: status.mode,
     reason: status.reason,
@@ -33,6 +34,8 @@ export function installedRouteRow(status: RouteStatus): RouteRow {
               gateway: nextHop.gateway === undefined ? null : formatIpAddress(nextHop.gateway),
               device: nextHop.device ?? null,
               onlink: nextHop.onlink,
+              weight: nextHop.weight ?? 1,
+              state: nextHop.state ?? 'ok',
             })),
           },
     state: status.state,
@@ -42,12 +45,17 @@ export function installedRouteRow(status: RouteStatus): RouteRow {
 
 /** A best path that nobody installs, because the data plane is off. */
 export function tableRouteRow(route: BestRoute, sinceMs: number): RouteRow {
-  const { peer, nextHop, stale } = route.path;
+  const { peer, stale } = route.path;
+  const paths = peer === undefined ? [] : (route.multipath ?? [route.path]);
   return {
     prefix: formatPrefix(route.prefix),
     learnedFrom: peer === undefined ? null : { peer: peer.id, asn: peer.asn, type: peer.type },
-    nextHops:
-      peer === undefined ? [] : [{ address: formatIpAddress(nextHop.address), device: null, mode: 'none' }],
+    nextHops: paths.map((path) => ({
+      address: formatIpAddress(path.nextHop.address),
+      device: null,
+      mode: 'none',
+      peer: path.peer?.id ?? null,
+    })),
     mode: peer === undefined ? 'local' : 'none',
     reason: `${route.reason}; not installed: the data plane is off`,
     kernel: null,

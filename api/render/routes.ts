@@ -17,11 +17,17 @@ export function renderRoutes(routes: readonly ShownRoute[], options: TextOptions
     },
     { title: 'MODE', cell: ({ mode }) => mode },
     { title: 'STATE', cell: ({ state }) => state },
-    { title: 'FROM', cell: ({ learnedFrom }) => learnedFrom?.peer ?? '' },
+    { title: 'FROM', cell: fromCell },
     { title: 'SINCE', cell: ({ since }) => (since === null ? '' : formatSince(since, options.now)) },
     { title: 'REASON', cell: ({ reason }) => reason },
   ];
   return renderTable(columns, routes, options);
+}
+
+/** The peers that told of the next hops, each once, the best path's first. */
+function fromCell({ learnedFrom, nextHops }: ShownRoute): string {
+  const peers = [learnedFrom?.peer ?? null, ...nextHops.map(({ peer }) => peer)];
+  return unique(peers.filter((peer) => peer !== null)).join(',');
 }
 
 /** The table of one page, and a last line that says so where there are more. */

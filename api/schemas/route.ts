@@ -36,12 +36,21 @@ const NextHop = record({
   address: Type.String(),
   device: orNull(Type.String(), 'null: the kernel has no way to this next hop'),
   mode: Type.Enum(ROUTE_MODES),
+  peer: orNull(
+    Type.String(),
+    'the name of the peer that told of it, as in /peers; null: kept from an earlier run',
+  ),
 });
+
+/** What the kernel says of one way. `dead`: its device is down; `linkdown`: it has no carrier. */
+export const NEXT_HOP_STATES = ['ok', 'dead', 'linkdown'] as const;
 
 const KernelNextHop = record({
   gateway: orNull(Type.String(), 'null: the destination is on the link itself'),
   device: orNull(Type.String(), 'null: a route without a device (blackhole)'),
   onlink: Type.Boolean(),
+  weight: count('its share beside the other next hops'),
+  state: Type.Enum(NEXT_HOP_STATES),
 });
 
 const KernelRoute = record({

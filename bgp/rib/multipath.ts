@@ -12,7 +12,7 @@
  *
  * Peers are told of the best path alone. So a change among the others is one for the data plane only.
  */
-import type { IpAddress } from '../net/index.js';
+import { type IpAddress, isLinkLocal } from '../net/index.js';
 import { sameRoute } from './path.js';
 import type { Path } from './types.js';
 
@@ -27,14 +27,18 @@ export type Multipath = readonly Path[];
 export function multipathOf(equalCost: readonly Path[], limit: number): Multipath | undefined {
   if (equalCost.length === 1 || limit === 1) return undefined;
   // Several reflectors tell of the same next hop: that is one way, and no heavier for it.
-  const nextHops = new Set<IpAddress>();
-  const distinct = equalCost.filter(({ nextHop: { address } }) => {
-    const isNew = !nextHops.has(address);
-    nextHops.add(address);
-    return isNew;
+  const nextHops = new Set<IpAddress | string>();
+  const distinct = equalCost.filter((path) => {
+    const { size } = nextHops;
+    return nextHops.add(nextHopKey(path)).size > size;
   });
   // A copy of its very length: it is kept as long as the prefix.
   return distinct.length === 1 ? undefined : distinct.slice(0, limit);
+}
+
+/** A link-local address means another machine on every link, so on every session. */
+function nextHopKey({ nextHop: { address }, peer }: Path): IpAddress | string {
+  return isLinkLocal(address) ? `${address} ${peer?.id}` : address;
 }
 
 /** True where the data plane would see no difference, the best path aside. */

@@ -38,6 +38,8 @@ export interface SpeakerOptions {
   /** Of the cluster whose clients we reflect for (RFC 4456 section 7); absent: the BGP identifier. */
   readonly clusterId?: Ipv4;
   readonly policy: RoutePolicy;
+  /** As in `RibOptions`. */
+  readonly maxPaths?: number;
   readonly transport: Transport;
   readonly clock: Clock;
   /** 0 <= value < 1. */
@@ -87,6 +89,7 @@ export class Speaker {
       bgpIdentifier: options.bgpIdentifier,
       policy: options.policy,
       ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
+      ...(options.maxPaths === undefined ? {} : { maxPaths: options.maxPaths }),
     });
     this.#host = {
       bgpIdentifier: options.bgpIdentifier,

@@ -28,6 +28,14 @@ export interface KernelNextHop {
   readonly interfaceIndex?: InterfaceIndex;
   /** `RTNH_F_ONLINK`: the gateway is taken to be on this link, whatever the addresses say. */
   readonly onlink: boolean;
+  /** Its share beside the other next hops, 2 to 256; absent: 1, as in routes of ours. */
+  readonly weight?: number;
+  /**
+   * The kernel sends nothing this way: its device is down (`dead`), or, with the sysctl `ignore_routes_with_linkdown`,
+   * has no carrier (`linkdown`). Of a route with other ways out the kernel keeps such a next hop, and takes it into use
+   * again by itself.
+   */
+  readonly state?: 'dead' | 'linkdown';
 }
 
 /**

@@ -52,7 +52,9 @@ const RTNEXTHOP_BYTES = 8;
 const RT_SCOPE_UNIVERSE = 0;
 /** In a deletion: any scope. */
 const RT_SCOPE_NOWHERE = 255;
+const RTNH_F_DEAD = 1;
 const RTNH_F_ONLINK = 4;
+const RTNH_F_LINKDOWN = 16;
 /** An entry of the cache (a redirect, a path MTU), not of the table. */
 const RTM_F_CLONED = 0x200;
 /** Answer with the entry of the table that matched: no cache, no redirect, no hash over several next hops. */
@@ -123,9 +125,9 @@ export function encodeRouteOperation(
   } else if (route.nextHops.length > 1) {
     writer.nested(RTA_MULTIPATH, () => {
       for (const nextHop of route.nextHops) {
-        // rtnexthop = length(2) flags(1) hops(1) ifindex(4), then attributes.
+        // rtnexthop = length(2) flags(1) hops(1) ifindex(4), then attributes; hops is the weight less one.
         writer.sized(() => {
-          writer.u8(nextHop.onlink ? RTNH_F_ONLINK : 0).u8(0);
+          writer.u8(nextHop.onlink ? RTNH_F_ONLINK : 0).u8((nextHop.weight ?? 1) - 1);
           writer.u32(nextHop.interfaceIndex ?? 0);
           writeNextHop(writer, nextHop);
         });
@@ -241,7 +243,8 @@ function readPaths(bytes: Buffer, start: number, end: number): KernelNextHop[] {
       nextHop(
         path.gateway,
         interfaceIndex(bytes.readUInt32LE(offset + 4)),
-        (bytes.readUInt8(offset + 2) & RTNH_F_ONLINK) !== 0,
+        bytes.readUInt8(offset + 2),
+        bytes.readUInt8(offset + 3) + 1,
       ),
     );
     offset += (length + 3) & ~3;
@@ -252,14 +255,24 @@ function readPaths(bytes: Buffer, start: number, end: number): KernelNextHop[] {
 function nextHop(
   gateway: IpAddress | undefined,
   output: InterfaceIndex | undefined,
-  onlink: boolean,
+  flags: number,
+  weight: number,
 ): KernelNextHop {
   return {
     ...(gateway === undefined ? {} : { gateway }),
     ...(output === undefined ? {} : { interfaceIndex: output }),
-    onlink,
+    onlink: (flags & RTNH_F_ONLINK) !== 0,
+    ...(weight === 1 ? {} : { weight }),
+    ...((flags & RTNH_F_DEAD) !== 0
+      ? { state: 'dead' }
+      : (flags & RTNH_F_LINKDOWN) !== 0
+        ? { state: 'linkdown' }
+        : {}),
   };
 }
+
+/** Of the flags of a route, those that its only next hop has. */
+const NEXT_HOP_FLAGS = RTNH_F_DEAD | RTNH_F_ONLINK | RTNH_F_LINKDOWN;
 
 /** Next hops repeat over thousands of routes: equal ones share one frozen list. */
 export class NextHopPool {
@@ -268,12 +281,12 @@ export class NextHopPool {
   single(
     gateway: IpAddress | undefined,
     output: InterfaceIndex | undefined,
-    onlink: boolean,
+    flags: number,
   ): readonly KernelNextHop[] {
-    const key = `${typeof gateway === 'bigint' ? 'x' : ''}${gateway}/${output}/${onlink}`;
+    const key = `${typeof gateway === 'bigint' ? 'x' : ''}${gateway}/${output}/${flags & NEXT_HOP_FLAGS}`;
     const known = this.#single.get(key);
     if (known !== undefined) return known;
-    const made = [nextHop(gateway, output, onlink)];
+    const made = [nextHop(gateway, output, flags, 1)];
     this.#single.set(key, made);
     return made;
   }
@@ -309,9 +322,7 @@ export function decodeRoute(bytes: Buffer, message: MessageView, pool: NextHopPo
     protocol: bytes.readUInt8(body + 5),
     type,
     ...(fields.source === undefined ? {} : { source: fields.source }),
-    nextHops: leadsOut
-      ? (fields.paths ?? pool.single(fields.gateway, fields.output, (flags & RTNH_F_ONLINK) !== 0))
-      : NO_NEXT_HOPS,
+    nextHops: leadsOut ? (fields.paths ?? pool.single(fields.gateway, fields.output, flags)) : NO_NEXT_HOPS,
   };
 }
 

@@ -340,7 +340,7 @@ describe('what nodes say of themselves (RFC 9012)', () => {
     };
     const to = prefix('10.244.2.0/24');
     expect(routeChangeOf({ prefix: to, best: path }, nextHopFacts(membership)).route?.nextHops).toEqual([
-      { address: address('192.168.1.12'), facts: FACTS },
+      { address: address('192.168.1.12'), peer: 'peer/b/node-b', facts: FACTS },
     ]);
     expect(nodeFactsOf(membership)).toMatchObject({
       nodes: [identifier('192.168.1.12')],
@@ -349,5 +349,38 @@ describe('what nodes say of themselves (RFC 9012)', () => {
         [address('192.168.1.1'), 'direct'],
       ]),
     });
+  });
+});
+
+describe('what the data plane is told of a prefix', () => {
+  const A = prefix('10.244.9.0/24');
+  const noFacts = () => undefined;
+  const pathOf = (number: number) => ({
+    peer: cluster(number),
+    attributes: attributes(),
+    nextHop: { address: address(`192.168.1.${number}`) },
+  });
+  const learnedFrom = { peer: 'node-2', asn: 64512, type: 'ibgp' };
+  const hop = (number: number) => ({ address: address(`192.168.1.${number}`), peer: `node-${number}` });
+
+  test('the next hop of the best path, and who told of it', () => {
+    expect(routeChangeOf({ prefix: A, best: pathOf(2) }, noFacts)).toEqual({
+      prefix: A,
+      route: { prefix: A, nextHops: [hop(2)], learnedFrom },
+    });
+  });
+
+  test('the next hops of all paths that share the traffic; it is learned from the peer of the best one', () => {
+    const multipath = [pathOf(2), pathOf(3), pathOf(4)];
+    expect(routeChangeOf({ prefix: A, best: pathOf(2), multipath }, noFacts)).toEqual({
+      prefix: A,
+      route: { prefix: A, nextHops: [hop(2), hop(3), hop(4)], learnedFrom },
+    });
+  });
+
+  test("this node's own route, and no route, are no reachability", () => {
+    const { peer: _peer, ...own } = pathOf(2);
+    expect(routeChangeOf({ prefix: A, best: own }, noFacts)).toEqual({ prefix: A });
+    expect(routeChangeOf({ prefix: A }, noFacts)).toEqual({ prefix: A });
   });
 });

@@ -9,7 +9,7 @@ export function route(overrides: Partial<RouteRow> = {}): RouteRow {
   return {
     prefix: '10.244.3.0/24',
     learnedFrom: { peer: 'node-c', asn: 64512, type: 'ibgp' },
-    nextHops: [{ address: '192.168.2.13', device: 'podroute0', mode: 'ipip' }],
+    nextHops: [{ address: '192.168.2.13', device: 'podroute0', mode: 'ipip', peer: 'node-c' }],
     mode: 'ipip',
     reason: 'the next hop is behind the gateway 192.168.1.254',
     kernel: {
@@ -17,7 +17,7 @@ export function route(overrides: Partial<RouteRow> = {}): RouteRow {
       table: 254,
       protocol: 179,
       metric: 2048,
-      nextHops: [{ gateway: '192.168.2.13', device: 'podroute0', onlink: true }],
+      nextHops: [{ gateway: '192.168.2.13', device: 'podroute0', onlink: true, weight: 1, state: 'ok' }],
     },
     state: 'ok',
     since: SINCE,
@@ -36,21 +36,21 @@ export const localRoute = route({
     table: 254,
     protocol: 179,
     metric: 2048,
-    nextHops: [{ gateway: null, device: null, onlink: false }],
+    nextHops: [{ gateway: null, device: null, onlink: false, weight: 1, state: 'ok' }],
   },
 });
 
 export const directRoute = route({
   prefix: '10.244.2.0/24',
   learnedFrom: { peer: 'node-b', asn: 64512, type: 'ibgp' },
-  nextHops: [{ address: '192.168.1.12', device: 'eth0', mode: 'direct' }],
+  nextHops: [{ address: '192.168.1.12', device: 'eth0', mode: 'direct', peer: 'node-b' }],
   mode: 'direct',
   reason: 'the next hop is on eth0',
 });
 
 export const unreachableRoute = route({
   prefix: '10.244.20.0/24',
-  nextHops: [{ address: '192.168.9.9', device: null, mode: 'none' }],
+  nextHops: [{ address: '192.168.9.9', device: null, mode: 'none', peer: null }],
   mode: 'none',
   reason: 'no route to the next hop',
   kernel: null,

@@ -1,7 +1,12 @@
 /** The difference for one prefix: what is done, and what is left to others. */
 import { describe, expect, test } from 'vitest';
-import { diffPrefix } from '../../../ipip/delta.js';
-import { interfaceIndex, type KernelRoute, MAIN_TABLE } from '../../../ipip/kernel/kernel.js';
+import { diffPrefix, sameRoute } from '../../../ipip/delta.js';
+import {
+  interfaceIndex,
+  type KernelNextHop,
+  type KernelRoute,
+  MAIN_TABLE,
+} from '../../../ipip/kernel/kernel.js';
 import { address, prefix } from '../../support/addresses.js';
 
 const OURS = 179;
@@ -87,8 +92,32 @@ describe('nothing wanted', () => {
   });
 });
 
-test('the order of equal-cost next hops is no difference', () => {
-  const hops = [...wanted.nextHops, ...other.nextHops];
-  const reversed = route({ nextHops: hops.toReversed() });
-  expect(diffPrefix(route({ nextHops: hops }), [reversed], OURS).operations).toEqual([]);
+describe('several next hops', () => {
+  const [a, b] = [...wanted.nextHops, ...other.nextHops] as [KernelNextHop, KernelNextHop];
+  const shared = route({ nextHops: [a, b] });
+  const done = { operations: [] };
+  const replaced = { operations: [{ op: 'replace', route: shared }] };
+
+  test.each<[string, readonly KernelNextHop[], object]>([
+    ['in another order: nothing', [b, a], done],
+    ['without carrier, which the kernel sees itself: nothing', [a, { ...b, state: 'linkdown' }], done],
+    ['one is missing: replace in place', [a], replaced],
+    ['one has the place of two: replace in place', [a, a], replaced],
+    ['one too many: replace in place', [a, b, b], replaced],
+    ['somebody gave one another weight: replace in place', [a, { ...b, weight: 9 }], replaced],
+    ['the kernel holds one for dead: replace in place', [a, { ...b, state: 'dead' }], replaced],
+  ])('%s', (_name, nextHops, expected) => {
+    expect(diffPrefix(shared, [route({ nextHops })], OURS)).toEqual(expected);
+  });
+
+  test('a dead or weighted one is no other route for a deletion, which names neither', () => {
+    const changed = route({
+      nextHops: [
+        { ...b, state: 'dead' },
+        { ...a, weight: 9 },
+      ],
+    });
+    expect(sameRoute(shared, changed)).toBe(true);
+    expect(sameRoute(shared, route({ nextHops: [a, a] }))).toBe(false);
+  });
 });

@@ -16,11 +16,13 @@ import { address, address4, prefix } from '../../support/addresses.js';
 import { learned } from '../../support/dataplane-suite.js';
 
 const ETH0 = interfaceIndex(2);
+const ETH1 = interfaceIndex(3);
 const TUNNEL = interfaceIndex(9);
 const READY: TunnelUse = { state: 'ready', device: 'podroute0', interfaceIndex: TUNNEL };
 
 const LOOKUPS: Readonly<Record<string, Lookup>> = {
   '192.168.1.12': { kind: 'onlink', interfaceIndex: ETH0, prefix: prefix('192.168.1.0/24') },
+  '192.168.5.12': { kind: 'onlink', interfaceIndex: ETH1, prefix: prefix('192.168.5.0/24') },
   '192.168.2.11': {
     kind: 'gateway',
     gateway: address('192.168.1.254'),
@@ -45,7 +47,11 @@ const pool = (cidr: string, ipipMode: PoolFacts['ipipMode']): PoolFacts => ({
   ipipMode,
 });
 
-function hostFacts(ipipMode: PoolFacts['ipipMode'], tunnel: TunnelUse = READY): HostFacts {
+function hostFacts(
+  ipipMode: PoolFacts['ipipMode'],
+  tunnel: TunnelUse = READY,
+  change: Partial<HostFacts> = {},
+): HostFacts {
   const lookups = new Map(Object.entries(LOOKUPS).map(([text, lookup]) => [address(text), lookup]));
   return {
     pools: [pool('10.244.0.0/16', ipipMode), pool('fd00:244::/32', ipipMode)],
@@ -53,10 +59,13 @@ function hostFacts(ipipMode: PoolFacts['ipipMode'], tunnel: TunnelUse = READY): 
     lookups,
     deviceNames: new Map([
       [ETH0, 'eth0'],
+      [ETH1, 'eth1'],
       [TUNNEL, 'podroute0'],
     ]),
     own: { address: address4('192.168.1.11'), facts: NO_FACTS },
     overrides: new Map(),
+    withoutCarrier: new Set(),
+    ...change,
   };
 }
 
@@ -203,6 +212,52 @@ describe('several next hops', () => {
     const made = plan(learned('10.244.3.0/24', '192.168.1.12', '192.168.2.11'), 'CrossSubnet', tunnel);
     expect(made.mode).toBe('direct');
     expect(made.target?.nextHops).toEqual(DIRECT);
+  });
+
+  test('one that is told of twice is one: the kernel takes no IPv6 route with two equal ones', () => {
+    const made = plan(learned('fd00:244:1::/64', '2001:db8::2', '2001:db8::2'));
+    expect(made.target?.nextHops).toEqual([
+      { gateway: address('2001:db8::2'), interfaceIndex: ETH0, onlink: false },
+    ]);
+    expect(made.nextHops).toHaveLength(1);
+  });
+});
+
+describe('a device without carrier', () => {
+  const without =
+    (...idle: readonly (typeof ETH0)[]) =>
+    (route: LearnedRoute) =>
+      planBy(hostFacts('CrossSubnet', READY, { withoutCarrier: new Set(idle) }), route);
+
+  test('takes its next hop out of use while others are left, and the reason says so', () => {
+    const made = without(ETH1)(learned('10.244.3.0/24', '192.168.5.12', '192.168.1.12'));
+    expect(made.target?.nextHops).toEqual(DIRECT);
+    expect(made.nextHops).toEqual([
+      { address: address('192.168.5.12'), device: 'eth1', mode: 'none' },
+      { address: address('192.168.1.12'), device: 'eth0', mode: 'direct' },
+    ]);
+    expect(made.reason).toBe(
+      'next hop 192.168.5.12 is on the same L2 network (eth1), left out while eth1 has no carrier; ' +
+        'next hop 192.168.1.12 is on the same L2 network (eth0)',
+    );
+  });
+
+  test('takes a next hop of the tunnel out of use that is reached by it', () => {
+    const made = without(ETH0)(learned('10.244.3.0/24', '192.168.2.11', '192.168.5.12'));
+    expect(made.target?.nextHops).toEqual([
+      { gateway: address('192.168.5.12'), interfaceIndex: ETH1, onlink: false },
+    ]);
+    expect(made.mode).toBe('direct');
+  });
+
+  test('leaves a lone route as it is: without it the packets would leave some other way', () => {
+    const made = without(ETH0)(learned('10.244.3.0/24', '192.168.1.12'));
+    expect(made).toMatchObject({ mode: 'direct', target: { nextHops: DIRECT } });
+  });
+
+  test('leaves a route as it is that has no way with carrier', () => {
+    const made = without(ETH0, ETH1)(learned('10.244.3.0/24', '192.168.5.12', '192.168.1.12', '203.0.113.1'));
+    expect(made.target?.nextHops).toHaveLength(2);
   });
 });
 

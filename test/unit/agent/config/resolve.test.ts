@@ -39,6 +39,7 @@ describe('sources', () => {
       tunnelDevice: 'podroute0',
       routeProtocol: 179,
       routeMetric: 2048,
+      maxPaths: 16,
     });
   });
 
@@ -67,6 +68,7 @@ describe('sources', () => {
       tunnelDevice: 'tun-x',
       routeProtocol: '42',
       routeMetric: '7',
+      maxPaths: '4',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };
@@ -86,6 +88,7 @@ describe('sources', () => {
       tunnelDevice: 'tun-x',
       routeProtocol: 42,
       routeMetric: 7,
+      maxPaths: 4,
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });
@@ -151,6 +154,8 @@ describe('errors name their source, all at once', () => {
     [['--dataplane', 'yes'], '--dataplane: "yes" is neither on nor off'],
     [['--route-protocol', '4'], '--route-protocol: "4" is no whole number from 5 to 255'],
     [['--route-metric', '0'], 'is no whole number from 1 to 4294967295'],
+    [['--max-paths', '0'], 'is no whole number from 1 to 256'],
+    [['--max-paths', '257'], 'is no whole number from 1 to 256'],
     [['--bgp-port', '0x10'], 'is no whole number from 1 to 65535'],
     [['--listen-address', 'eth0'], '--listen-address: "eth0" is no address'],
     [['--node-name', 'a b'], '--node-name: "a b" is no node name'],

@@ -93,6 +93,28 @@ describe('route operations', () => {
       ),
     ],
     [
+      'replace, with a weight of 3: hops is one less',
+      {
+        op: 'replace',
+        route: route({
+          nextHops: [
+            { gateway: address('192.168.1.12'), interfaceIndex: interfaceIndex(2), onlink: false, weight: 3 },
+            { gateway: address('192.168.1.13'), interfaceIndex: interfaceIndex(2), onlink: false },
+          ],
+        }),
+      },
+      bytesOf(
+        '50000000 1800 0d01',
+        HEADER_TAIL,
+        '02 18 00 00 fe b3 00 01 00000000',
+        DST,
+        PRIORITY,
+        '2400 0980',
+        '1000 00 02 02000000 0800 0500 c0a8010c',
+        '1000 00 00 02000000 0800 0500 c0a8010d',
+      ),
+    ],
+    [
       'add, IPv6',
       {
         op: 'add',
@@ -190,6 +212,45 @@ describe('what the kernel says', () => {
     expect(decode(bytes)?.nextHops).toEqual([
       { gateway: address('fe80::2'), interfaceIndex: interfaceIndex(2), onlink: false },
     ]);
+  });
+
+  test('next hops of a device that is down (RTNH_F_DEAD) or has no carrier (RTNH_F_LINKDOWN) are said to be so', () => {
+    const multipath = bytesOf(
+      '50000000 1800 0000',
+      HEADER_TAIL,
+      '02 18 00 00 fe b3 00 01 00000000',
+      DST,
+      PRIORITY,
+      '2400 0980',
+      '1000 11 00 02000000 0800 0500 c0a8010c',
+      '1000 14 00 03000000 0800 0500 c0a8010d',
+    );
+    const hop = { gateway: address('192.168.1.12'), interfaceIndex: interfaceIndex(2), onlink: false };
+    expect(decode(multipath)?.nextHops).toEqual([
+      { ...hop, state: 'dead' },
+      {
+        gateway: address('192.168.1.13'),
+        interfaceIndex: interfaceIndex(3),
+        onlink: true,
+        state: 'linkdown',
+      },
+    ]);
+    const pool = new NextHopPool();
+    const single = (flags: string) => {
+      const bytes = bytesOf(
+        '3c000000 1800 0000',
+        HEADER_TAIL,
+        `02 18 00 00 fe b3 00 01 ${flags}`,
+        DST,
+        PRIORITY,
+        HOP,
+      );
+      return decodeRoute(bytes, messages(bytes)[0] as MessageView, pool)?.nextHops;
+    };
+    expect(single('10000000')).toEqual([{ ...hop, state: 'linkdown' }]);
+    // The pool keeps the two apart, and no other flag matters to it.
+    expect(single('00000000')).toEqual([hop]);
+    expect(single('00400000')).toBe(single('00000000'));
   });
 
   test('an entry of the cache is no route, nor is one of another family', () => {
