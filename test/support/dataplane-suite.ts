@@ -171,6 +171,29 @@ export function dataplaneSuite(make: () => Machine): void {
       ]);
     });
 
+    test('each next hop is shown with the peer that told of it', async () => {
+      const route = learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13');
+      const nextHops = route.nextHops.map((hop, index) => ({ ...hop, peer: `mesh/node-${index}` }));
+      await apply({ ...route, nextHops });
+      expect(plane.route('10.244.2.0/24').nextHops.map(({ peer }) => peer)).toEqual([
+        'mesh/node-0',
+        'mesh/node-1',
+      ]);
+    });
+
+    test('next hops that come and go change the route in place; their order is no change', async () => {
+      const gateways = () => plane.route('10.244.2.0/24').kernel?.nextHops.map((hop) => hop.gateway);
+      await apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13'));
+      await apply(learned('10.244.2.0/24', '192.168.1.13'));
+      expect(gateways()).toEqual([ip('192.168.1.13')]);
+      await apply(learned('10.244.2.0/24', '192.168.1.13', '192.168.1.14'));
+      const { applied } = plane.dataplane.counters();
+      await apply(learned('10.244.2.0/24', '192.168.1.14', '192.168.1.13'));
+      expect(plane.dataplane.counters().applied).toBe(applied);
+      expect(gateways()).toEqual([ip('192.168.1.13'), ip('192.168.1.14')]);
+      expect(plane.dataplane.counters().drift).toBe(0);
+    });
+
     test('a withdrawn route goes, from the kernel and from the answer', async () => {
       await apply(learned('10.244.2.0/24', '192.168.1.12'));
       await apply('10.244.2.0/24');
@@ -302,6 +325,23 @@ export function dataplaneSuite(make: () => Machine): void {
       machine.ip('link set eth0 up');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
       expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+    });
+
+    test('of a route with two ways one goes with its link and comes back with it; the other stays in use', async () => {
+      machine.addDevice('eth1', '192.168.5.11/24');
+      const ways = () => plane.route('10.244.2.0/24').kernel?.nextHops ?? [];
+      await apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.5.12'));
+      expect(ways().map(({ device }) => device)).toEqual(['eth0', 'eth1']);
+      machine.ip('link set eth1 down');
+      await plane.changed(() => ways().length === 1);
+      expect(plane.route('10.244.2.0/24')).toMatchObject({
+        state: 'ok',
+        nextHops: [{ mode: 'direct' }, { mode: 'none' }],
+      });
+      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+      machine.ip('link set eth1 up');
+      await plane.changed(() => ways().length === 2);
+      for (const hop of ways()) expect(hop).not.toHaveProperty('state');
     });
 
     test('a next hop that comes to be on-link makes its route direct, without a word from BGP', async () => {

@@ -4,6 +4,8 @@
  * - `replace` takes whatever has the key, whoever owns it, and says so only by a flag on the event;
  * - a link that goes down takes its routes along without a word, and does not bring them back;
  * - the last address of a device takes the device's routes along, without a word;
+ * - a route with several ways out stays while one is left, and names the others as dead;
+ * - an IPv6 route takes no next hop twice;
  * - a deletion removes only the route with its key, protocol and next hops;
  * - events of our own operations are not heard.
  *
@@ -14,6 +16,7 @@ import {
   isIpv4,
   type Prefix,
   prefixContainsAddress,
+  prefixFamily,
   prefixLength,
   prefixOf,
 } from '../../bgp/net/index.js';
@@ -107,7 +110,8 @@ export class FakeKernel implements Kernel {
 
   async routes(protocol = 0): Promise<readonly KernelRoute[]> {
     this.#called('routes');
-    return this.allRoutes().filter((route) => protocol === 0 || route.protocol === protocol);
+    const routes = this.allRoutes().filter((route) => protocol === 0 || route.protocol === protocol);
+    return routes.map((route) => this.#asRead(route));
   }
 
   allAddresses(): readonly KernelAddress[] {
@@ -271,6 +275,17 @@ export class FakeKernel implements Kernel {
     return error;
   }
 
+  /** What a link takes along for a while stays in a route with other ways out, and is said to be dead. */
+  #asRead(route: KernelRoute): KernelRoute {
+    const isDead = ({ interfaceIndex: index }: KernelNextHop) =>
+      index !== undefined && this.#links.get(index)?.up !== true;
+    if (!route.nextHops.some(isDead)) return route;
+    return {
+      ...route,
+      nextHops: route.nextHops.map((hop) => (isDead(hop) ? { ...hop, state: 'dead' } : hop)),
+    };
+  }
+
   #insert(route: KernelRoute): KernelError | undefined {
     const error = this.#checkNextHops(route);
     if (error !== undefined) return error;
@@ -281,6 +296,10 @@ export class FakeKernel implements Kernel {
   }
 
   #checkNextHops(route: KernelRoute): KernelError | undefined {
+    const isTwice = (hop: KernelNextHop, index: number) =>
+      route.nextHops.findIndex((other) => sameWay(other, hop)) !== index;
+    if (prefixFamily(route.prefix) === 'ipv6' && route.nextHops.some(isTwice))
+      return kernelError(17, 'the kernel refused');
     for (const hop of route.nextHops) {
       const link = hop.interfaceIndex === undefined ? undefined : this.#links.get(hop.interfaceIndex);
       const isOnlink = hop.onlink || hop.gateway === undefined;
@@ -422,6 +441,10 @@ function sameHops(a: KernelRoute, b: KernelRoute): boolean {
       .sort()
       .join(' ');
   return a.type === b.type && text(a.nextHops) === text(b.nextHops);
+}
+
+function sameWay(a: KernelNextHop, b: KernelNextHop): boolean {
+  return a.gateway === b.gateway && a.interfaceIndex === b.interfaceIndex;
 }
 
 function sameAddress(a: KernelAddress, b: KernelAddress): boolean {

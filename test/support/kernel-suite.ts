@@ -94,6 +94,85 @@ export function kernelSuite(make: () => Machine): void {
       expect(await machine.kernel.routes(OURS)).toEqual([]);
     });
 
+    test.each([
+      ['10.244.2.0/24', '192.168.1.'],
+      ['2001:db8:2::/48', '2001:db8:1::'],
+    ])(
+      '%s: next hops come and go in place, and each change is echoed as it is read back',
+      async (to, net) => {
+        const via = (...hosts: readonly number[]) =>
+          route(
+            to,
+            hosts.map((host) => `${net}${host}`),
+          );
+        await machine.kernel.apply([{ op: 'add', route: await via(12, 13) }]);
+        for (const wanted of [await via(13), await via(13, 14, 12), await via(14, 15), await route(to, [])]) {
+          const [result] = await machine.kernel.apply([{ op: 'replace', route: wanted }]);
+          expect(result?.route).toEqual(wanted);
+          expect(await machine.kernel.routes(OURS)).toEqual([wanted]);
+        }
+        const again = await via(12, 13);
+        expect(await codes([{ op: 'replace', route: again }])).toEqual(['ok']);
+        expect(await machine.kernel.routes(OURS)).toEqual([again]);
+      },
+    );
+
+    test.each(['10.244.2.0/24', '2001:db8:2::/48'])(
+      '%s: as many next hops as a setting allows',
+      async (to) => {
+        const output = await device('eth0');
+        const hosts = Array.from({ length: 256 }, (_, host) =>
+          to.includes(':') ? `fd00::${host + 1}` : `10.9.0.${host}`,
+        );
+        const wanted = await route(
+          to,
+          hosts.map((host) => ({ gateway: address(host), interfaceIndex: output, onlink: true })),
+        );
+        const [result] = await machine.kernel.apply([{ op: 'add', route: wanted }]);
+        expect(result?.route).toEqual(wanted);
+        expect(await machine.kernel.routes(OURS)).toEqual([wanted]);
+        expect(await codes([{ op: 'delete', route: wanted }])).toEqual(['ok']);
+        expect(await machine.kernel.routes(OURS)).toEqual([]);
+      },
+    );
+
+    test.each([
+      ['10.244.2.0/24', '192.168.1.12', '192.168.1.13'],
+      ['2001:db8:2::/48', '2001:db8:1::12', '2001:db8:1::13'],
+    ])('%s: weights are kept and read back', async (to, one, other) => {
+      const plain = await route(to, [one, other]);
+      const [first, second] = plain.nextHops as [KernelNextHop, KernelNextHop];
+      const weighted = { ...plain, nextHops: [{ ...first, weight: 256 }, second] };
+      await machine.kernel.apply([{ op: 'add', route: weighted }]);
+      expect(await machine.kernel.routes(OURS)).toEqual([weighted]);
+      expect(await codes([{ op: 'replace', route: plain }])).toEqual(['ok']);
+      expect(await machine.kernel.routes(OURS)).toEqual([plain]);
+    });
+
+    test('IPv6 takes no next hop twice: the reason why the plan names each once', async () => {
+      const twice = await route('2001:db8:2::/48', ['2001:db8:1::12', '2001:db8:1::12']);
+      expect(await codes([{ op: 'add', route: twice }])).toEqual(['KERNEL_EEXIST']);
+    });
+
+    test.each([
+      ['10.244.2.0/24', '192.168.1.12', '192.168.2.12'],
+      ['2001:db8:2::/48', '2001:db8:1::12', '2001:db8:5::12'],
+    ])('%s: of two next hops one goes dead with its link, and comes back with it', async (to, one, other) => {
+      machine.addDevice('eth1', '192.168.2.11/24', '2001:db8:5::11/64');
+      const plain = await route(to, [
+        one,
+        { gateway: address(other), interfaceIndex: await device('eth1'), onlink: false },
+      ]);
+      await machine.kernel.apply([{ op: 'add', route: plain }]);
+      machine.ip('link set eth1 down');
+      const [first, second] = plain.nextHops as [KernelNextHop, KernelNextHop];
+      expect(await machine.kernel.routes(OURS)).toEqual([
+        { ...plain, nextHops: [first, { ...second, state: 'dead' }] },
+      ]);
+      machine.ip('link set eth1 up');
+      expect(await machine.kernel.routes(OURS)).toEqual([plain]);
+    });
+
     test('an onlink next hop need not be on a connected subnet', async () => {
       const hop = { gateway: address('172.31.0.1'), interfaceIndex: await device('eth0'), onlink: true };
       const wanted = await route('10.244.2.0/24', [hop]);

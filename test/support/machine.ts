@@ -28,9 +28,11 @@ export class RealMachine implements Machine {
   readonly kernel: Kernel;
   readonly sysctl: Sysctl;
   readonly #namespace = Namespace.create('podroute-ipip');
+  /** The path of its network namespace. */
+  readonly path = `/run/netns/${this.#namespace.name}`;
 
   constructor() {
-    const path = `/run/netns/${this.#namespace.name}`;
+    const { path } = this;
     const kernel = rtnetlinkKernel();
     const open = kernel.open.bind(kernel);
     kernel.open = (onEvents) => inNamespace(path, () => open(onEvents));

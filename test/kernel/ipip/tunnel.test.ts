@@ -4,8 +4,10 @@
  */
 import { describe, expect, test } from 'vitest';
 import { kernelShortfall } from '../../../deploy/kernel.mjs';
+import { tunnelCrossroads } from '../../support/crossroads.js';
 import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { RealMachine } from '../../support/machine.js';
+import { multipathSuite } from '../../support/multipath-suite.js';
 import { noTunnelSuite, tunnelSuite } from '../../support/tunnel-suite.js';
 import { runInUml } from '../../support/uml.js';
 
@@ -31,6 +33,10 @@ if (kernelShortfall() === undefined) {
       await dataplane.stop();
       await machine.remove();
     });
+  });
+
+  describe('two next hops through the tunnel and one beside it, under traffic', () => {
+    multipathSuite(tunnelCrossroads);
   });
 } else {
   describe('the running kernel without ipip', () => {
