@@ -3,15 +3,16 @@
  * what became of each packet: which namespace got it, or none.
  *
  * Owns: sockets, numbers, the balance. A flow is a port of the sender, so that a kernel that hashes ports keeps each on
- * one way. Packets are due by the clock: a process that was held up sends what is due all the same.
+ * one way. A process that was held up sends less, and no burst: what its own sockets had no room for is no loss of the
+ * way, and an error of the test.
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { inNamespace } from '../lab/libc.js';
 
 const SERVICE_PORT = 7179;
-const TICK_MS = 2;
 /** After so long without an arrival, what is missing is lost. */
 const SILENCE_MS = 400;
 
@@ -28,7 +29,8 @@ export interface FlowOptions {
   readonly service: string;
   readonly sinks: readonly Sink[];
   readonly flows: number;
-  readonly packetsPerSecond: number;
+  /** The pause between two packets of one flow. */
+  readonly intervalMs: number;
 }
 
 /** One packet of one flow. */
@@ -55,7 +57,6 @@ export class UdpFlows {
   readonly #senders: readonly Socket[];
   readonly #receivers: readonly Socket[];
   readonly #packets: readonly Packet[][];
-  readonly #startedMs = performance.now();
   #lastArrivalMs = 0;
   #received = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -120,6 +121,10 @@ export class UdpFlows {
     const closed = sockets.map((socket) => once(socket, 'close'));
     for (const socket of sockets) socket.close();
     await Promise.all(closed);
+    for (const { name, path } of this.#options.sinks) {
+      const overflowed = inNamespace(path, overflows);
+      if (overflowed !== 0) this.#fail(new Error(`${name} had no room for ${overflowed} packets`));
+    }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
@@ -157,24 +162,33 @@ export class UdpFlows {
   }
 
   #tick(): void {
-    const due = ((performance.now() - this.#startedMs) * this.#options.packetsPerSecond) / 1000;
-    this.#senders.forEach((sender, flow) => {
-      const packets = this.#packets[flow];
-      while (packets !== undefined && packets.length < due) {
-        const message = Buffer.alloc(64);
-        message.writeUInt32BE(flow, 0);
-        message.writeUInt32BE(packets.length, 4);
-        packets.push({ sentAtMs: performance.now() });
-        sender.send(message, SERVICE_PORT, this.#options.service);
-      }
+    this.#packets.forEach((packets, flow) => {
+      const message = Buffer.alloc(64);
+      message.writeUInt32BE(flow, 0);
+      message.writeUInt32BE(packets.length, 4);
+      packets.push({ sentAtMs: performance.now() });
+      this.#senders[flow]?.send(message, SERVICE_PORT, this.#options.service);
     });
-    this.#timer = setTimeout(() => this.#tick(), TICK_MS);
+    this.#timer = setTimeout(() => this.#tick(), this.#options.intervalMs);
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
     this.#onArrival?.();
   }
+}
+
+/** Packets that found their socket full, in the namespace that the thread is in. */
+function overflows(): number {
+  // A line of names and a line of values; IPv6 has a line for each.
+  const [names = [], values = []] = readFileSync('/proc/thread-self/net/snmp', 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('Udp:'))
+    .map((line) => line.split(' '));
+  const snmp6 = readFileSync('/proc/thread-self/net/snmp6', 'utf8');
+  return (
+    Number(values[names.indexOf('RcvbufErrors')]) + Number(/^Udp6RcvbufErrors\s+(\d+)/m.exec(snmp6)?.[1])
+  );
 }
 
 /** A socket made and bound before this returns, so in the namespace that the thread is in. */
