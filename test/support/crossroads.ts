@@ -63,13 +63,14 @@ export function tunnelCrossroads(): Crossroads {
   const machine = new RealMachine();
   const service = '10.244.9.1';
   const router = new FarEnd(machine, 'eth0', '192.168.1.11', '192.168.1.254', undefined);
-  machine.ip('route add default via 192.168.1.254');
   inNamespace(router.path, () => writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'));
   const beside = new FarEnd(machine, 'eth1', '192.168.5.11', '192.168.5.12', service);
   const ends: FarEnd[] = [router, beside];
   const wayThrough = (device: string, subnet: string): Way => {
     const end = new FarEnd(router, device, `${subnet}.254`, `${subnet}.11`, service);
     ends.push(end);
+    // No default route: it would lead to the far end beside as well, once its own link is down.
+    machine.ip(`route add ${subnet}.0/24 via 192.168.1.254`);
     end.ip(`link add ipip1 type ipip local ${subnet}.11`);
     end.ip('link set ipip1 up');
     return { ...end.way(`${subnet}.11`), device: 'eth0' };
