@@ -170,6 +170,11 @@ export function kernelSuite(make: () => Machine): void {
         { ...plain, nextHops: [first, { ...second, state: 'dead' }] },
       ]);
       machine.ip('link set eth1 up');
+      // The carrier follows a moment later; until then the next hop is there, as `linkdown`.
+      await until('the next hop is alive', async () => {
+        const [found] = await machine.kernel.routes(OURS);
+        return found?.nextHops.every(({ state }) => state === undefined);
+      });
       expect(await machine.kernel.routes(OURS)).toEqual([plain]);
     });
 
