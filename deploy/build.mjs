@@ -14,7 +14,12 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Bundle name -> source. */
-const ENTRIES = { podroute: 'agent/main.ts', lab: 'test/lab/main.ts', fuzz: 'test/fuzz/main.ts' };
+const ENTRIES = {
+  podroute: 'agent/main.ts',
+  lab: 'test/lab/main.ts',
+  fuzz: 'test/fuzz/main.ts',
+  traffic: 'test/traffic/main.ts',
+};
 
 /** CommonJS packages inside an ES module bundle still call `require` for Node's own modules. */
 const REQUIRE_FOR_BUNDLED_PACKAGES =

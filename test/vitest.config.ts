@@ -20,7 +20,7 @@ export default defineConfig({
         root,
         test: {
           name: 'system',
-          include: ['test/{interop,kernel,system,lab}/**/*.test.ts'],
+          include: ['test/{interop,kernel,system,lab,traffic}/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

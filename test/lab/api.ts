@@ -18,6 +18,12 @@ export interface ApiPeer {
   readonly name: string;
   readonly address: string;
   readonly state: string;
+  readonly timers: { readonly holdTimeSeconds: number | null };
+}
+
+/** The part of `GET /status` that the lab looks at. */
+export interface ApiStatus {
+  readonly version: string;
 }
 
 /** Nobody answers there, or not with what was asked for. */
@@ -33,6 +39,10 @@ export async function getRoutes(lab: string, node: string): Promise<readonly Api
 export async function getPeers(lab: string, node: string): Promise<readonly ApiPeer[]> {
   const { peers } = (await getJson(lab, node, '/peers')) as { peers: readonly ApiPeer[] };
   return peers;
+}
+
+export async function getStatus(lab: string, node: string): Promise<ApiStatus> {
+  return (await getJson(lab, node, '/status')) as ApiStatus;
 }
 
 /** One GET with a JSON answer. */

@@ -2,25 +2,23 @@
  * Listens with tcpdump where it matters (on the router between the subnets, inside each L2 network) and compares what
  * passes with the legs that the paths of the pings say.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { type FollowedFile, followFile } from '../support/follow-file.js';
 import { type Echo, PROTOCOL_ICMP, PROTOCOL_IPIP, readEcho, readIpv4 } from './icmp.js';
-import { inside, mustRun, namespaceName } from './namespaces.js';
+import { mustRun } from './namespaces.js';
 import type { Distance } from './pairs.js';
 import type { Leg } from './paths.js';
 import { PcapReader } from './pcap.js';
 import { macOf, SWITCH_BRIDGE } from './rig.js';
+import { startTcpdump, stopTcpdump, type Tap } from './tcpdump.js';
 import { machinesOf, mainAddress, type Topology } from './topology.js';
 
+/** Headers and the beginning of a ping. */
+const SNAP_BYTES = 256;
+
 /** A place to listen at. */
-export interface CapturePoint {
-  /** For people: "the router", "inside net-a". */
-  readonly title: string;
-  readonly namespace: string;
-  readonly device: string;
-  readonly filter: string;
+export interface CapturePoint extends Tap {
   /** The legs that pass here. */
   readonly covers: (leg: Leg) => boolean;
   /** How far apart the ends of a ping are whose packets are worth showing. */
@@ -100,22 +98,7 @@ export class Capture {
   static async start(lab: string, point: CapturePoint, folder: string): Promise<Capture> {
     const file = join(folder, `${point.namespace}.pcap`);
     // The buffer holds packets of the length that is kept: with the default of 256 KiB each, a burst of ten is too many.
-    const options = ['-i', point.device, '-s', '256', '-U', '--immediate-mode', '-Z', 'root', '-w', file];
-    const [program = '', ...args] = inside(namespaceName(lab, point.namespace), [
-      'tcpdump',
-      ...options,
-      point.filter,
-    ]);
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    await new Promise<void>((resolve, reject) => {
-      child.stderr.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-        if (said.includes('listening on')) resolve();
-      });
-      child.once('error', reject);
-      child.once('exit', () => reject(new Error(`tcpdump ${point.title} ended: ${said.trim()}`)));
-    });
+    const child = await startTcpdump(lab, point, file, SNAP_BYTES);
     return new Capture(point, file, child);
   }
 
@@ -135,7 +118,7 @@ export class Capture {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.kill('SIGTERM')) await once(this.#child, 'exit');
+    await stopTcpdump(this.#child);
     this.#followed.close();
   }
 

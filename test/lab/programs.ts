@@ -1,5 +1,6 @@
 /** Starts the lab's long-running programs in their namespaces: one agent per node, BIRD on every router that has it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inside, namespaceName } from './namespaces.js';
@@ -18,6 +19,8 @@ export interface Program {
   readonly startedAtMs: number;
   /** How it ended, in words; undefined while it runs. */
   readonly ended: () => string | undefined;
+  /** Sends a signal and resolves once the program has ended. */
+  readonly end: (signal: NodeJS.Signals) => Promise<void>;
   /** Lets this process end before the program does. */
   readonly release: () => void;
 }
@@ -70,11 +73,15 @@ export function startAgent(lab: string, node: NodeMachine, agentFile: string): P
   ]);
 }
 
-/** BIRD with its configuration from deploy/, unchanged. */
-export function startBird(lab: string, router: BirdMachine): Program {
+/** BIRD with a configuration, that of deploy/ for the lab's own router; `flags` such as `-R` for a graceful restart. */
+export function startBird(
+  lab: string,
+  { name, config }: Pick<BirdMachine, 'name' | 'config'>,
+  flags: readonly string[] = [],
+): Program {
   // -d: in the foreground, with its messages on standard error.
-  const socket = birdSocket(lab, router.name);
-  return start(lab, router.name, 'BIRD', ['/usr/sbin/bird', '-d', '-c', router.config, '-s', socket]);
+  const options = ['-d', '-c', config, '-s', birdSocket(lab, name), ...flags];
+  return start(lab, name, 'BIRD', ['/usr/sbin/bird', ...options]);
 }
 
 /** The last lines that a program wrote, for an error text. */
@@ -98,6 +105,12 @@ function start(lab: string, machine: string, title: string, argv: readonly strin
     logFile: logFile(lab, machine),
     startedAtMs: performance.now(),
     ended: () => failure ?? endOf(child),
+    end: async (signal) => {
+      if (endOf(child) !== undefined) return;
+      const ended = once(child, 'exit');
+      child.kill(signal);
+      await ended;
+    },
     release: () => child.unref(),
   };
 }

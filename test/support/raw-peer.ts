@@ -5,7 +5,8 @@
  * is under test.
  */
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, Socket } from 'node:net';
+import { inNamespace, tcpSocket } from '../lab/libc.js';
 import { frame, hex, toHex } from './wire.js';
 
 /** One message as it arrived. */
@@ -99,6 +100,18 @@ export class RawPeer {
     agent: { readonly host: string; readonly port?: number },
   ): Promise<RawPeer> {
     const socket = connect({ host: agent.host, port: agent.port ?? 179, localAddress: address });
+    await once(socket, 'connect');
+    return new RawPeer(address, socket);
+  }
+
+  /** Connects from `address`, which belongs to a machine whose network namespace is mounted at `path`. */
+  static async connectInside(
+    path: string,
+    address: string,
+    agent: { readonly host: string },
+  ): Promise<RawPeer> {
+    const socket = new Socket({ fd: inNamespace(path, tcpSocket), readable: true, writable: true });
+    socket.connect({ host: agent.host, port: 179, localAddress: address });
     await once(socket, 'connect');
     return new RawPeer(address, socket);
   }

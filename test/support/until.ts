@@ -12,6 +12,7 @@ export async function until<T>(
   what: string,
   ask: () => T | Promise<T>,
   timeoutMs = 20_000,
+  pollMs = POLL_MS,
 ): Promise<Exclude<T, undefined | false>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -25,6 +26,6 @@ export async function until<T>(
     }
     if (Date.now() > deadline)
       throw new Error(`waited ${timeoutMs / 1000} s in vain until ${what}; last: ${String(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

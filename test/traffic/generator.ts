@@ -1,0 +1,200 @@
+/**
+ * The traffic: numbered UDP packets between machines of a lab, sent by the wall clock and counted where they arrive.
+ *
+ * One process looks out of all namespaces. A packet is due at its time; a generator that was held up sends all that is
+ * due, so that its own want of a processor is no loss. Orders and answers are lines of JSON on the standard streams.
+ */
+import { readFileSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { createInterface } from 'node:readline';
+import { inNamespace, SystemCallError } from '../lab/libc.js';
+import { FlowAccount, type FlowReport } from './account.js';
+import { UdpReceiver, UdpSender } from './udp.js';
+
+/** One direction between two machines. */
+export interface Flow {
+  readonly name: string;
+  /** Paths of network namespaces. */
+  readonly from: string;
+  readonly to: string;
+  /** The receiver's address. */
+  readonly address: string;
+}
+
+/** What the generator is told. */
+export type GeneratorOrder =
+  | { readonly order: 'start'; readonly flows: readonly Flow[]; readonly packetsPerSecond: number }
+  | { readonly order: 'stop'; readonly drainMs: number };
+
+/** What can spoil the measurement: none of it is the network's doing. */
+export interface InstrumentReport {
+  /** Packets that arrived and found no room at their socket, of all flows. */
+  readonly socketDrops: number;
+  /** Packets that the kernel dropped on the way because its queues to itself were full. */
+  readonly backlogDrops: number;
+  /** Packets that the sender's own machine had no way for. */
+  readonly refused: number;
+  /** The longest time that the generator did not run, in milliseconds. */
+  readonly longestPauseMs: number;
+}
+
+/** What the generator answers: `flowing` once every flow has arrived, `report` after the drain. */
+export type GeneratorAnswer =
+  | { readonly answer: 'ready' | 'flowing' }
+  | {
+      readonly answer: 'report';
+      readonly flows: readonly FlowReport[];
+      readonly instrument: InstrumentReport;
+    };
+
+const PORT = 7179;
+/** Ten minutes' worth at 1000/s. */
+const CAPACITY = 600_000;
+/** A turn costs a dozen system calls, so a few packets go together. */
+const TICK_MS = 4;
+/** The most of one flow in one turn, so that a backlog does not fill the kernel's queues. */
+const BURST = 64;
+
+interface RunningFlow {
+  readonly account: FlowAccount;
+  readonly sender: UdpSender;
+  sent: number;
+}
+
+/** Serves orders until the standard input ends. */
+export async function runGenerator(): Promise<void> {
+  // A measuring instrument goes first.
+  setPriority(-20);
+  let run: Run | undefined;
+  say({ answer: 'ready' });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const order: GeneratorOrder = JSON.parse(line);
+    if (order.order === 'start') {
+      run = new Run(order.flows, order.packetsPerSecond);
+    } else if (run !== undefined) {
+      say(await run.stop(order.drainMs));
+      run = undefined;
+    }
+  }
+}
+
+function say(answer: GeneratorAnswer): void {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
+class Run {
+  readonly #flows: readonly RunningFlow[];
+  readonly #receivers: readonly UdpReceiver[];
+  readonly #namespaces: ReadonlySet<string>;
+  readonly #packetsPerSecond: number;
+  readonly #startedMs = performance.now();
+  readonly #dropsBefore: Drops;
+  #refused = 0;
+  #longestPauseMs = 0;
+  #lastTickMs = performance.now();
+  #isFlowing = false;
+  /** Set once no more packets come to be due. */
+  #end: { readonly atMs: number; readonly drainedByMs: number; readonly onDrained: () => void } | undefined;
+
+  constructor(flows: readonly Flow[], packetsPerSecond: number) {
+    this.#packetsPerSecond = packetsPerSecond;
+    this.#namespaces = new Set(flows.map(({ to }) => to));
+    this.#dropsBefore = readDrops(this.#namespaces);
+    const receivers = new Map(
+      flows.map(({ to, address }) => [`${to} ${address}`, { path: to, local: { address, port: PORT } }]),
+    );
+    this.#receivers = [...receivers.values()].map(({ path, local }) => new UdpReceiver(path, local));
+    this.#flows = flows.map(({ name, from, address }) => ({
+      account: new FlowAccount(name, CAPACITY),
+      sender: new UdpSender(from, { address, port: PORT }),
+      sent: 0,
+    }));
+    this.#tick();
+  }
+
+  /** Ends the sending, and resolves when all have arrived or `drainMs` are over. */
+  async stop(drainMs: number): Promise<GeneratorAnswer> {
+    const atMs = performance.now();
+    await new Promise<void>((onDrained) => {
+      this.#end = { atMs, drainedByMs: atMs + drainMs, onDrained };
+    });
+    for (const receiver of this.#receivers) receiver.close();
+    for (const { sender } of this.#flows) sender.close();
+    const drops = readDrops(this.#namespaces);
+    return {
+      answer: 'report',
+      flows: this.#flows.map(({ account, sent }) => account.report(sent)),
+      instrument: {
+        socketDrops: drops.socket - this.#dropsBefore.socket,
+        backlogDrops: drops.backlog - this.#dropsBefore.backlog,
+        refused: this.#refused,
+        longestPauseMs: this.#longestPauseMs,
+      },
+    };
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#longestPauseMs = Math.max(this.#longestPauseMs, now - this.#lastTickMs);
+    this.#lastTickMs = now;
+    const due = Math.floor((((this.#end?.atMs ?? now) - this.#startedMs) * this.#packetsPerSecond) / 1000);
+    let isBehind = false;
+    this.#flows.forEach((flow, index) => {
+      this.#send(flow, index, Math.min(due - flow.sent, BURST));
+      isBehind ||= flow.sent < due;
+    });
+    for (const receiver of this.#receivers) {
+      receiver.receive((flow, sequence, atMs) => this.#flows[flow]?.account.arrived(sequence, atMs));
+    }
+    if (!this.#isFlowing && this.#flows.every(({ account }) => account.received > 0)) {
+      this.#isFlowing = true;
+      say({ answer: 'flowing' });
+    }
+    const isComplete = !isBehind && this.#flows.every(({ account, sent }) => account.received === sent);
+    if (this.#end !== undefined && (isComplete || now >= this.#end.drainedByMs)) this.#end.onDrained();
+    else if (isBehind) setImmediate(() => this.#tick());
+    else setTimeout(() => this.#tick(), TICK_MS);
+  }
+
+  #send(flow: RunningFlow, index: number, count: number): void {
+    if (count <= 0) return;
+    try {
+      flow.sent += flow.sender.send(index, flow.sent, count);
+    } catch (error) {
+      if (!(error instanceof SystemCallError)) throw error;
+      // Numbered and gone: the next one is another attempt.
+      this.#refused += 1;
+      flow.sent += 1;
+    }
+  }
+}
+
+interface Drops {
+  readonly socket: number;
+  readonly backlog: number;
+}
+
+/** Counters of the kernel, of the receivers' namespaces and of its queues to itself. */
+function readDrops(namespaces: ReadonlySet<string>): Drops {
+  const socket = [...namespaces].map((path) =>
+    inNamespace(path, () => udpCounter(readFileSync('/proc/thread-self/net/snmp', 'utf8'), 'RcvbufErrors')),
+  );
+  const backlog = readFileSync('/proc/net/softnet_stat', 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => Number.parseInt(line.split(/\s+/)[1] ?? '', 16));
+  return { socket: sum(socket), backlog: sum(backlog) };
+}
+
+/** Two lines of /proc/net/snmp, names and values. */
+function udpCounter(text: string, name: string): number {
+  const [names = [], values = []] = text
+    .split('\n')
+    .filter((line) => line.startsWith('Udp:'))
+    .map((line) => line.split(' '));
+  return Number(values[names.indexOf(name)]);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
