@@ -39,14 +39,14 @@ export function logDataplaneEvent(log: Logger, event: DataplaneEvent): void {
       const { code, reason, count } = event;
       log.warn(
         { fault: 'kernel', code, count, examples: event.examples.map(formatPrefix), reason },
-        'routes not installed',
+        'routes failed',
       );
       return;
     }
     case 'routesRecovered':
       log.info(
         { count: event.count, examples: event.examples.map(formatPrefix) },
-        'routes that failed are installed',
+        'routes that failed are in order',
       );
       return;
     case 'routesInConflict':

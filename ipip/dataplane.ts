@@ -12,7 +12,7 @@ import type { Prefix } from '../bgp/net/index.js';
 import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
-import { type HostState, isLinkNews, readHost } from './host-state.js';
+import { type HostState, isLinkNews, lostCarrier, readHost } from './host-state.js';
 import { RouteInstaller, retryDelayMs } from './installer.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
@@ -111,7 +111,7 @@ export class Dataplane {
     this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
     this.#sweep = new Sweep(this.#settings.sweepAfterMs);
     this.#timers = new Timers(options.clock);
-    this.#context = { deviceNames: new Map(), tunnelDevice: this.#settings.tunnelDevice };
+    this.#context = this.#describeHost();
   }
 
   /**
@@ -342,8 +342,16 @@ export class Dataplane {
   #setHost(host: HostState): void {
     if (host === this.#host) return;
     this.#host = host;
-    const deviceNames = new Map(host.links.map((link) => [link.index, link.name]));
-    this.#context = { deviceNames, tunnelDevice: this.#settings.tunnelDevice };
+    this.#context = this.#describeHost();
+  }
+
+  #describeHost(): StatusContext {
+    const host = this.#host;
+    return {
+      deviceNames: new Map(host.links.map((link) => [link.index, link.name])),
+      tunnelDevice: this.#settings.tunnelDevice,
+      lostCarrier: (nextHop) => lostCarrier(host, this.#book.nextHops.lookups.get(nextHop)),
+    };
   }
 
   async #settleTunnel(facts: NodeFacts): Promise<void> {

@@ -10,7 +10,7 @@ import type { TunnelStatus } from './types.js';
 export type DataplaneEvent =
   /** The kernel was read; `leftoverRoutes` of an earlier run stay in use until they are confirmed or swept. */
   | { readonly kind: 'started'; readonly leftoverRoutes: number }
-  /** Routes that cannot be installed, grouped by what stops them. `examples` holds the first few. */
+  /** Routes that cannot be installed or whose device has no carrier, grouped by what stops them. `examples` holds the first few. */
   | {
       readonly kind: 'routesFailed';
       /** `KERNEL_...`, or absent where the plan itself has no way. */
@@ -19,7 +19,7 @@ export type DataplaneEvent =
       readonly count: number;
       readonly examples: readonly Prefix[];
     }
-  /** Routes that failed before and are installed now. */
+  /** Routes that failed before and are in order now. */
   | { readonly kind: 'routesRecovered'; readonly count: number; readonly examples: readonly Prefix[] }
   /** Another program holds these prefixes at our metric. */
   | { readonly kind: 'routesInConflict'; readonly count: number; readonly examples: readonly Prefix[] }

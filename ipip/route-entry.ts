@@ -3,7 +3,7 @@
  *
  * Owns: the entry, its mode, state and sentence. Must not know: how it came to be. Pure but for the entry it is given.
  */
-import { formatIpAddress, type Prefix } from '../bgp/net/index.js';
+import { formatIpAddress, type IpAddress, type Prefix } from '../bgp/net/index.js';
 import type { InterfaceIndex, KernelRoute } from './kernel/kernel.js';
 import type { RoutePlan } from './plan.js';
 import type {
@@ -55,6 +55,8 @@ export interface RouteEntry {
 export interface StatusContext {
   readonly deviceNames: ReadonlyMap<InterfaceIndex, string>;
   readonly tunnelDevice: string;
+  /** The device by which a next hop is reached, where it has no carrier now. */
+  readonly lostCarrier: (nextHop: IpAddress) => string | undefined;
 }
 
 export function newEntry(prefix: Prefix, nowMs: number): RouteEntry {
@@ -139,6 +141,11 @@ function judge(entry: RouteEntry, context: StatusContext): Judgement {
     };
   }
   if (entry.isOwn) return { mode, state: 'blackhole', reason };
+  // It stays installed: when the carrier is back, packets flow without anyone's doing.
+  const lost = plan.nextHops.map(({ address }) => context.lostCarrier(address));
+  if (lost.length > 0 && lost.every((device) => device !== undefined)) {
+    return { mode, state: 'failed', reason: `${reason}; ${lost[0]} has no carrier` };
+  }
   if (entry.learned?.stale === true && entry.gateway === undefined) {
     return { mode, state: 'stale', reason: `${reason}; kept while its peer restarts` };
   }

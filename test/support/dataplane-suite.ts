@@ -317,6 +317,20 @@ export function dataplaneSuite(make: () => Machine): void {
       expect(ourRoutes()).toHaveLength(1);
     });
 
+    test('the cable is pulled: it is told at once, the route stays, and works as soon as the cable is back', async () => {
+      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      const before = ourRoutes();
+      machine.ip('link set eth0-peer down');
+      await plane.changed(() => plane.state('10.244.2.0/24') === 'failed');
+      expect(plane.route('10.244.2.0/24').reason).toBe(
+        'next hop 192.168.1.12 is on the same L2 network (eth0); eth0 has no carrier',
+      );
+      expect(ourRoutes()).toEqual(before);
+      machine.ip('link set eth0-peer up');
+      await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
+      expect(ourRoutes()).toEqual(before);
+    });
+
     test('a link that bounces: its routes are back', async () => {
       await apply(learned('10.244.2.0/24', '192.168.1.12'));
       machine.ip('link set eth0 down');

@@ -218,6 +218,11 @@ export class FakeKernel implements Kernel {
     if (up) for (const address of this.#addresses) if (address.index === index) this.#addConnected(address);
   }
 
+  /** The kernel keeps the routes of a device that has lost its carrier. */
+  setCarrier(index: InterfaceIndex, carrier: boolean): void {
+    this.#changeLink(index, { carrier });
+  }
+
   indexOf(device: string): InterfaceIndex {
     const link = this.#all().find((candidate) => candidate.name === device);
     if (link === undefined) throw kernelError(19, 'the kernel refused');

@@ -77,6 +77,12 @@ export class FakeMachine implements Machine {
   }
 
   #setLink(words: readonly string[], command: string): void {
+    // The other end of the wire has a machine of its own; what it does shows here as the carrier.
+    const [, device] = /^(.*)-peer$/.exec(must(words[0], command)) ?? [];
+    if (device !== undefined) {
+      this.kernel.setCarrier(this.kernel.indexOf(device), words.includes('up'));
+      return;
+    }
     const index = this.kernel.indexOf(must(words[0], command));
     const mtu = option(words, 'mtu');
     if (mtu !== undefined) this.kernel.changeLink({ op: 'setMtu', index, mtuBytes: Number(mtu) });
