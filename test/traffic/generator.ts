@@ -38,7 +38,7 @@ export interface InstrumentReport {
   readonly longestPauseMs: number;
 }
 
-/** What the generator answers: `flowing` once every flow has arrived, `report` after the drain. */
+/** What the generator answers: `flowing` once every flow has come through and the count begins, `report` after the drain. */
 export type GeneratorAnswer =
   | { readonly answer: 'ready' | 'flowing' }
   | {
@@ -52,12 +52,16 @@ const PORT = 7179;
 const CAPACITY = 600_000;
 /** A turn costs a dozen system calls, so a few packets go together. */
 const TICK_MS = 4;
-/** The most of one flow in one turn, so that a backlog does not fill the kernel's queues. */
+/** The most of one flow in one turn, so that catching up does not fill the kernel's queues. */
 const BURST = 64;
+/** Before the count begins, every flow must have come through once: its neighbours are asked for their addresses. */
+const WARM_UP = 0xffff_ffff;
+const WARM_UP_INTERVAL_MS = 200;
 
 interface RunningFlow {
   readonly account: FlowAccount;
   readonly sender: UdpSender;
+  isWarm: boolean;
   sent: number;
 }
 
@@ -87,19 +91,17 @@ class Run {
   readonly #receivers: readonly UdpReceiver[];
   readonly #namespaces: ReadonlySet<string>;
   readonly #packetsPerSecond: number;
-  readonly #startedMs = performance.now();
-  readonly #dropsBefore: Drops;
+  #dropsBefore: Drops = { socket: 0, backlog: 0 };
+  #startedMs = 0;
+  #lastTickMs = 0;
   #refused = 0;
   #longestPauseMs = 0;
-  #lastTickMs = performance.now();
-  #isFlowing = false;
   /** Set once no more packets come to be due. */
   #end: { readonly atMs: number; readonly drainedByMs: number; readonly onDrained: () => void } | undefined;
 
   constructor(flows: readonly Flow[], packetsPerSecond: number) {
     this.#packetsPerSecond = packetsPerSecond;
     this.#namespaces = new Set(flows.map(({ to }) => to));
-    this.#dropsBefore = readDrops(this.#namespaces);
     const receivers = new Map(
       flows.map(({ to, address }) => [`${to} ${address}`, { path: to, local: { address, port: PORT } }]),
     );
@@ -107,9 +109,10 @@ class Run {
     this.#flows = flows.map(({ name, from, address }) => ({
       account: new FlowAccount(name, CAPACITY),
       sender: new UdpSender(from, { address, port: PORT }),
+      isWarm: false,
       sent: 0,
     }));
-    this.#tick();
+    this.#warmUp();
   }
 
   /** Ends the sending, and resolves when all have arrived or `drainMs` are over. */
@@ -133,27 +136,51 @@ class Run {
     };
   }
 
+  #warmUp(): void {
+    this.#flows.forEach(({ isWarm, sender }, index) => {
+      if (!isWarm) sender.send(index, WARM_UP, 1);
+    });
+    const deadline = performance.now() + WARM_UP_INTERVAL_MS;
+    const look = () => {
+      this.#receive();
+      if (this.#flows.every(({ isWarm }) => isWarm)) this.#begin();
+      else if (performance.now() > deadline) this.#warmUp();
+      else setTimeout(look, TICK_MS);
+    };
+    look();
+  }
+
+  #begin(): void {
+    this.#dropsBefore = readDrops(this.#namespaces);
+    this.#startedMs = performance.now();
+    this.#lastTickMs = this.#startedMs;
+    say({ answer: 'flowing' });
+    this.#tick();
+  }
+
   #tick(): void {
     const now = performance.now();
     this.#longestPauseMs = Math.max(this.#longestPauseMs, now - this.#lastTickMs);
     this.#lastTickMs = now;
     const due = Math.floor((((this.#end?.atMs ?? now) - this.#startedMs) * this.#packetsPerSecond) / 1000);
-    let isBehind = false;
     this.#flows.forEach((flow, index) => {
       this.#send(flow, index, Math.min(due - flow.sent, BURST));
-      isBehind ||= flow.sent < due;
     });
-    for (const receiver of this.#receivers) {
-      receiver.receive((flow, sequence, atMs) => this.#flows[flow]?.account.arrived(sequence, atMs));
-    }
-    if (!this.#isFlowing && this.#flows.every(({ account }) => account.received > 0)) {
-      this.#isFlowing = true;
-      say({ answer: 'flowing' });
-    }
-    const isComplete = !isBehind && this.#flows.every(({ account, sent }) => account.received === sent);
+    this.#receive();
+    const isComplete = this.#flows.every(({ account, sent }) => sent >= due && account.received === sent);
     if (this.#end !== undefined && (isComplete || now >= this.#end.drainedByMs)) this.#end.onDrained();
-    else if (isBehind) setImmediate(() => this.#tick());
     else setTimeout(() => this.#tick(), TICK_MS);
+  }
+
+  #receive(): void {
+    for (const receiver of this.#receivers) {
+      receiver.receive((index, sequence, atMs) => {
+        const flow = this.#flows[index];
+        if (flow === undefined) throw new Error(`a packet of flow ${index}, which nobody sends`);
+        if (sequence === WARM_UP) flow.isWarm = true;
+        else flow.account.arrived(sequence, atMs);
+      });
+    }
   }
 
   #send(flow: RunningFlow, index: number, count: number): void {

@@ -92,12 +92,11 @@ export class Traffic {
 }
 
 /** One line per flow, for people. */
-export function describeMeasurement(title: string, { flows, instrument }: Measurement): string {
-  const lines = flows.map((flow) => {
+export function figuresOf({ flows, instrument }: Measurement): readonly string[] {
+  return flows.map((flow) => {
     const { name, sent, lost, longestSilenceMs } = flow;
-    const gap = `most lost in a row ${longestLoss(flow)}, longest silence ${longestSilenceMs.toFixed(0)} ms`;
-    return `  ${name.padEnd(18)} sent ${String(sent).padStart(6)}, lost ${String(lost).padStart(4)}, ${gap}\n`;
+    const silence = `longest gap ${longestSilenceMs.toFixed(0)} ms`;
+    const pause = `(the generator's own ${instrument.longestPauseMs.toFixed(0)} ms)`;
+    return `${name} sent ${sent}, lost ${lost}, ${longestLoss(flow)} of them in a row, ${silence} ${pause}`;
   });
-  const pause = `  (generator's longest pause ${instrument.longestPauseMs.toFixed(0)} ms)\n`;
-  return `traffic: ${title}\n${lines.join('')}${pause}`;
 }

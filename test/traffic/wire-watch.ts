@@ -33,6 +33,14 @@ export interface Heard {
   readonly message: Message;
 }
 
+export type HeardOpen = Heard & { readonly message: OpenMessage };
+
+/** What an OPEN says of a restart. */
+export interface RestartFlags {
+  readonly restarting: boolean;
+  readonly forwarding: boolean;
+}
+
 /** One direction of a connection. */
 interface Stream {
   readonly framer: Framer;
@@ -69,10 +77,10 @@ export class WireWatch {
   }
 
   /** The OPENs that `from` sent, from the index `since` of the list on. */
-  opens(from: string, since = 0): readonly (Heard & { readonly message: OpenMessage })[] {
+  opens(from: string, since = 0): readonly HeardOpen[] {
     return this.heard
       .slice(since)
-      .filter((entry): entry is Heard & { message: OpenMessage } => entry.message.type === 'OPEN')
+      .filter((entry): entry is HeardOpen => entry.message.type === 'OPEN')
       .filter((entry) => entry.from === from);
   }
 
@@ -122,4 +130,12 @@ export function announces({ message }: Heard, prefix: Prefix): boolean {
 /** RFC 4724 section 2: the end of the table of IPv4 unicast. */
 export function endsTable({ message }: Heard): boolean {
   return message.type === 'UPDATE' && endOfRib(message) === 'ipv4';
+}
+
+/** RFC 4724 section 3: the R bit, and whether all families have the F bit. */
+export function restartFlags({ message }: HeardOpen): RestartFlags | undefined {
+  const capability = message.capabilities.find(({ kind }) => kind === 'gracefulRestart');
+  if (capability?.kind !== 'gracefulRestart') return undefined;
+  const { restarting, families } = capability;
+  return { restarting, forwarding: families.length > 0 && families.every((family) => family.forwarding) };
 }

@@ -1,0 +1,115 @@
+/**
+ * The one mesh that all lines are played on, one after another, and how a line is judged.
+ *
+ * Owns: the programs around the mesh (generator, watches), the measurement and its figures. Must not know: what a line does.
+ */
+import { expect, onTestFailed } from 'vitest';
+import type { FlowReport } from './account.js';
+import { Mesh } from './mesh.js';
+import { RouteWatch } from './route-watch.js';
+import { type Direction, figuresOf, type Measurement, Traffic } from './traffic.js';
+import { WireWatch } from './wire-watch.js';
+
+/** Timers as an agent has them without any configuration. */
+const USUAL_TIMERS = { holdTime: 90, maxRestartTime: 120 };
+/** IPv6 takes two seconds to be sure of an address after its link came up (RFC 4862 section 5.4). */
+const REST_PATIENCE = { timeout: 5000, interval: 500 };
+
+/** What was there, by machine. */
+type Dump = Awaited<ReturnType<Mesh['dump']>>;
+
+export class Stage {
+  readonly mesh = new Mesh(`traffic-${process.pid}`);
+  /** Pods of one network. */
+  readonly direct = this.mesh.between('pod-a1', 'pod-b1');
+  /** Pods of two networks. */
+  readonly tunnelled = this.mesh.between('pod-a2', 'pod-c1');
+  readonly both = [...this.direct, ...this.tunnelled];
+  #running:
+    | {
+        readonly traffic: Traffic;
+        readonly wire: WireWatch;
+        readonly routes: RouteWatch;
+        readonly before: Dump;
+      }
+    | undefined;
+
+  /** Builds the mesh and starts everything. */
+  async build(): Promise<void> {
+    const { mesh } = this;
+    await mesh.build(USUAL_TIMERS);
+    const wire = await WireWatch.start(mesh.lab, 'node-a', [mesh.addressOf('tor')]);
+    await mesh.start();
+    const traffic = await Traffic.start(mesh.lab);
+    const routes = new RouteWatch(mesh.lab, mesh.nodes);
+    this.#running = { traffic, wire, routes, before: await mesh.dump([...mesh.topology.machines.keys()]) };
+  }
+
+  async remove(): Promise<void> {
+    this.#running?.traffic.stop();
+    await Promise.all([this.#running?.wire.stop(), this.#running?.routes.stop()]);
+    await this.mesh.remove();
+  }
+
+  /** All of BGP that passed node-a, since before the first start. */
+  get wire(): WireWatch {
+    return this.#stage.wire;
+  }
+
+  get routes(): RouteWatch {
+    return this.#stage.routes;
+  }
+
+  /** Measures, prints the figures, and sees that nothing but the network can have lost a packet. */
+  async measure(
+    title: string,
+    flows: readonly Direction[],
+    during: () => Promise<void>,
+  ): Promise<Measurement> {
+    onTestFailed(() => {
+      process.stdout.write(this.mesh.logs());
+    });
+    const began = performance.now();
+    const measurement = await this.#stage.traffic.measure(flows, during);
+    const seconds = (performance.now() - began) / 1000;
+    for (const line of figuresOf(measurement)) figure(`${title}, ${seconds.toFixed(1)} s: ${line}`);
+    expect(measurement.instrument).toMatchObject({ socketDrops: 0, backlogDrops: 0, refused: 0 });
+    return measurement;
+  }
+
+  /** Restarts of whichever kind: not a packet lost, none doubled, not a route taken away meanwhile. */
+  async losesNothing(title: string, flows: readonly Direction[], during: () => Promise<void>): Promise<void> {
+    const since = this.routes.events.length;
+    const measurement = await this.measure(title, flows, during);
+    expect(lossesOf(measurement)).toEqual([]);
+    expect(measurement.flows.map(({ duplicates }) => duplicates)).toEqual(flows.map(() => 0));
+    expect(this.routes.deleted(since)).toEqual([]);
+  }
+
+  /** Routes, rules, addresses and devices are those of the beginning. */
+  async isAsBefore(machines: readonly string[] = this.mesh.nodes): Promise<void> {
+    const { before } = this.#stage;
+    const wanted = Object.fromEntries(machines.map((machine) => [machine, before[machine]]));
+    await expect.poll(() => this.mesh.dump(machines), REST_PATIENCE).toEqual(wanted);
+  }
+
+  get usualTimers(): typeof USUAL_TIMERS {
+    return USUAL_TIMERS;
+  }
+
+  get #stage() {
+    if (this.#running === undefined) throw new Error('the stage is not built');
+    return this.#running;
+  }
+}
+
+/** What begins a line with a figure, in the output of the test command. */
+export const FIGURE = 'traffic: ';
+
+export function figure(text: string): void {
+  process.stdout.write(`${FIGURE}${text}\n`);
+}
+
+export function lossesOf({ flows }: Measurement): readonly FlowReport[] {
+  return flows.filter(({ lost }) => lost > 0);
+}
