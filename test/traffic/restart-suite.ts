@@ -46,6 +46,14 @@ export function restartSuite(stage: Stage): void {
       });
       expect(await getStatus(mesh.lab, 'node-a')).not.toMatchObject({ version: '9.9.9' });
     });
+
+    test('all of the mesh at once, killed with -9', async () => {
+      await stage.losesNothing('all agents at once, killed with -9', stage.both, async () => {
+        await Promise.all(mesh.nodes.map((node) => mesh.stop(node, 'SIGKILL')));
+        for (const node of mesh.nodes) mesh.startAgent(node);
+        await mesh.settled();
+      });
+    });
   });
 }
 
