@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { until } from '../support/until.js';
 import { BirdMember } from './bird-member.js';
-import { AGENT } from './mesh.js';
 import type { Stage } from './stage.js';
 
 export function birdSuite(stage: Stage): void {
@@ -55,9 +54,9 @@ export function birdSuite(stage: Stage): void {
 
       test('BIRD helps: an agent in each subnet restarts', async () => {
         await stage.losesNothing('BIRD, of the mesh, helps agents', flows, async () => {
-          await mesh.restart('node-a', 'SIGTERM', AGENT, others);
-          await settled();
-          await mesh.restart('node-c', 'SIGKILL', AGENT, others);
+          await Promise.all([mesh.stop('node-a', 'SIGTERM'), mesh.stop('node-c', 'SIGKILL')]);
+          await mesh.noticed('node-a', ['node-b']);
+          for (const name of ['node-a', 'node-c']) mesh.startAgent(name);
           await settled();
         });
       });

@@ -1,5 +1,6 @@
 /** The instrument itself: that it sees the way of the packets, and counts what is lost. */
 import { writeFileSync } from 'node:fs';
+import { setTimeout as pass } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { inNamespace } from '../lab/libc.js';
 import { namespaceName, namespacePath } from '../lab/namespaces.js';
@@ -13,10 +14,12 @@ export function instrumentSuite(stage: Stage): void {
     test('direct and tunnelled packets take the way they should', async () => {
       const tunnelPackets = () => mesh.sentBy('node-a', 'podroute0');
       const before = tunnelPackets();
-      const { flows } = await stage.measure('a moment of rest', stage.both, async () => {});
+      const { flows } = await stage.measure('half a second of rest', stage.both, () => pass(500));
       expect(flows.map(({ lost }) => lost)).toEqual([0, 0, 0, 0]);
       const sent = must(flows.find(({ name }) => name === 'pod-a2 to pod-c1')).sent;
-      expect(tunnelPackets() - before).toBe(sent);
+      // Those, the few that went ahead to find the way, and none of the packets that go direct.
+      expect(tunnelPackets() - before).toBeGreaterThanOrEqual(sent);
+      expect(tunnelPackets() - before).toBeLessThan(sent * 1.5);
     });
 
     test('a cut of 50 ms is counted', async () => {
@@ -29,7 +32,7 @@ export function instrumentSuite(stage: Stage): void {
       const { flows } = await stage.measure('a cut of 50 ms', stage.both, async () => {
         const began = performance.now();
         forward(0);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await pass(50);
         forward(1);
         cutMs = performance.now() - began;
       });

@@ -122,17 +122,12 @@ spec: { nodeSelector: all(), peerSelector: all(), ${timers} }
     this.#programs.delete(machine);
   }
 
-  /** Ends an agent, waits until its peers among `others` have noticed, and starts it, or another build of it. */
-  async restart(
-    node: string,
-    signal: NodeJS.Signals,
-    agentFile = AGENT,
-    others: readonly string[] = [...this.#programs.keys()].filter((name) => this.nodes.includes(name)),
-  ): Promise<void> {
+  /** Ends an agent, waits until the other agents have noticed, and starts it, or another build of it. */
+  async restart(node: string, signal: NodeJS.Signals, agentFile = AGENT): Promise<void> {
     await this.stop(node, signal);
     await this.noticed(
       node,
-      others.filter((name) => name !== node),
+      this.nodes.filter((name) => this.#programs.has(name)),
     );
     this.startAgent(node, agentFile);
   }
