@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
+import { setTimeout as pass } from 'node:timers/promises';
 import { inNamespace, SystemCallError } from '../lab/libc.js';
 import { FlowAccount, type FlowReport } from './account.js';
 import { UdpReceiver, UdpSender } from './udp.js';
@@ -38,9 +39,13 @@ export interface InstrumentReport {
   readonly longestPauseMs: number;
 }
 
-/** What the generator answers: `flowing` once every flow has come through and the count begins, `report` after the drain. */
+/**
+ * What the generator answers: `flowing` once every flow has come through and the count begins, `blocked` where some never
+ * did, `report` after the drain.
+ */
 export type GeneratorAnswer =
   | { readonly answer: 'ready' | 'flowing' }
+  | { readonly answer: 'blocked'; readonly flows: readonly string[] }
   | {
       readonly answer: 'report';
       readonly flows: readonly FlowReport[];
@@ -57,8 +62,10 @@ const BURST = 64;
 /** Before the count begins, every flow must have come through once: its neighbours are asked for their addresses. */
 const WARM_UP = 0xffff_ffff;
 const WARM_UP_INTERVAL_MS = 200;
+const WARM_UP_PATIENCE_MS = 10_000;
 
 interface RunningFlow {
+  readonly name: string;
   readonly account: FlowAccount;
   readonly sender: UdpSender;
   isWarm: boolean;
@@ -74,7 +81,18 @@ export async function runGenerator(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const order: GeneratorOrder = JSON.parse(line);
     if (order.order === 'start') {
+      // One that nobody stopped, because its test ran out of time.
+      await run?.stop(0);
       run = new Run(order.flows, order.packetsPerSecond);
+      const blocked = await run.warmUp();
+      if (blocked.length === 0) {
+        run.begin();
+        say({ answer: 'flowing' });
+      } else {
+        run.close();
+        run = undefined;
+        say({ answer: 'blocked', flows: blocked });
+      }
     } else if (run !== undefined) {
       say(await run.stop(order.drainMs));
       run = undefined;
@@ -107,12 +125,12 @@ class Run {
     );
     this.#receivers = [...receivers.values()].map(({ path, local }) => new UdpReceiver(path, local));
     this.#flows = flows.map(({ name, from, address }) => ({
+      name,
       account: new FlowAccount(name, CAPACITY),
       sender: new UdpSender(from, { address, port: PORT }),
       isWarm: false,
       sent: 0,
     }));
-    this.#warmUp();
   }
 
   /** Ends the sending, and resolves when all have arrived or `drainMs` are over. */
@@ -121,8 +139,7 @@ class Run {
     await new Promise<void>((onDrained) => {
       this.#end = { atMs, drainedByMs: atMs + drainMs, onDrained };
     });
-    for (const receiver of this.#receivers) receiver.close();
-    for (const { sender } of this.#flows) sender.close();
+    this.close();
     const drops = readDrops(this.#namespaces);
     return {
       answer: 'report',
@@ -136,26 +153,35 @@ class Run {
     };
   }
 
-  #warmUp(): void {
-    this.#flows.forEach(({ isWarm, sender }, index) => {
-      if (!isWarm) sender.send(index, WARM_UP, 1);
-    });
-    const deadline = performance.now() + WARM_UP_INTERVAL_MS;
-    const look = () => {
+  /** Sends one packet of each flow until it has come through. @returns the names of the flows that never did */
+  async warmUp(): Promise<readonly string[]> {
+    const deadline = performance.now() + WARM_UP_PATIENCE_MS;
+    let nextMs = 0;
+    while (this.#flows.some(({ isWarm }) => !isWarm) && performance.now() < deadline) {
+      if (performance.now() >= nextMs) {
+        this.#flows.forEach(({ isWarm, sender }, index) => {
+          if (!isWarm) this.#attempt(sender, index, WARM_UP, 1);
+        });
+        nextMs = performance.now() + WARM_UP_INTERVAL_MS;
+      }
+      await pass(TICK_MS);
       this.#receive();
-      if (this.#flows.every(({ isWarm }) => isWarm)) this.#begin();
-      else if (performance.now() > deadline) this.#warmUp();
-      else setTimeout(look, TICK_MS);
-    };
-    look();
+    }
+    return this.#flows.filter(({ isWarm }) => !isWarm).map(({ name }) => name);
   }
 
-  #begin(): void {
+  /** Starts the clock by which packets are due. */
+  begin(): void {
     this.#dropsBefore = readDrops(this.#namespaces);
+    this.#refused = 0;
     this.#startedMs = performance.now();
     this.#lastTickMs = this.#startedMs;
-    say({ answer: 'flowing' });
     this.#tick();
+  }
+
+  close(): void {
+    for (const receiver of this.#receivers) receiver.close();
+    for (const { sender } of this.#flows) sender.close();
   }
 
   #tick(): void {
@@ -184,14 +210,17 @@ class Run {
   }
 
   #send(flow: RunningFlow, index: number, count: number): void {
-    if (count <= 0) return;
+    if (count > 0) flow.sent += this.#attempt(flow.sender, index, flow.sent, count);
+  }
+
+  /** @returns how many are gone: those that the kernel took, or one that it refused; the next one is another attempt */
+  #attempt(sender: UdpSender, flow: number, first: number, count: number): number {
     try {
-      flow.sent += flow.sender.send(index, flow.sent, count);
+      return sender.send(flow, first, count);
     } catch (error) {
       if (!(error instanceof SystemCallError)) throw error;
-      // Numbered and gone: the next one is another attempt.
       this.#refused += 1;
-      flow.sent += 1;
+      return 1;
     }
   }
 }

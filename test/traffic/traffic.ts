@@ -82,6 +82,9 @@ export class Traffic {
     for (;;) {
       const answer = this.#answers.shift();
       if (answer?.answer === kind) return answer as Extract<GeneratorAnswer, { answer: Kind }>;
+      if (answer?.answer === 'blocked') {
+        throw new Error(`no packet comes through: ${answer.flows.join(', ')}`);
+      }
       if (answer !== undefined) continue;
       if (this.#ended !== undefined) throw new Error(this.#ended);
       await new Promise<void>((resolve) => {
