@@ -8,6 +8,9 @@ import { must } from '../support/machine.js';
 import { longestLoss } from './account.js';
 import type { Stage } from './stage.js';
 
+const CUT_MS = 50;
+const MAX_ATTEMPTS = 8;
+
 export function instrumentSuite(stage: Stage): void {
   const { mesh } = stage;
   describe('the instrument', () => {
@@ -28,20 +31,27 @@ export function instrumentSuite(stage: Stage): void {
         inNamespace(namespacePath(namespaceName(mesh.lab, 'node-a')), () =>
           writeFileSync('/proc/sys/net/ipv4/conf/br0/forwarding', String(value)),
         );
-      let cutMs = 0;
-      const { flows } = await stage.measure('a cut of 50 ms', stage.both, async () => {
-        const began = performance.now();
-        forward(0);
-        await pass(50);
-        forward(1);
-        cutMs = performance.now() - began;
-      });
-      for (const flow of flows) {
-        const expected = flow.name.startsWith('pod-a') ? cutMs : 0;
-        // Packets that were held up on either edge of the cut, while others had the processor.
-        expect(flow.lost, flow.name).toBeGreaterThanOrEqual(expected * 0.4);
-        expect(flow.lost, flow.name).toBeLessThanOrEqual(expected * 1.6);
-        expect(longestLoss(flow), flow.name).toBe(flow.lost);
+      for (let attempt = 1; ; attempt += 1) {
+        let cutMs = 0;
+        const { flows, instrument } = await stage.measure('a cut of 50 ms', stage.both, async () => {
+          const began = performance.now();
+          forward(0);
+          await pass(CUT_MS);
+          forward(1);
+          cutMs = performance.now() - began;
+        });
+        // Packets that were due in the cut can be sent after it, and the other way round, where the sender had to wait.
+        const blurMs = instrument.longestPauseMs + 5;
+        if (blurMs > CUT_MS / 2) {
+          if (attempt === MAX_ATTEMPTS) throw new Error('this machine is too busy to show 50 ms');
+          continue;
+        }
+        for (const flow of flows) {
+          const expected = flow.name.startsWith('pod-a') ? cutMs : 0;
+          expect(Math.abs(flow.lost - expected), flow.name).toBeLessThanOrEqual(expected === 0 ? 0 : blurMs);
+          expect(longestLoss(flow), flow.name).toBe(flow.lost);
+        }
+        return;
       }
     });
   });
