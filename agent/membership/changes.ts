@@ -3,7 +3,7 @@
  *
  * Owns: the comparison of peers field by field. Must not know: how a change is carried out.
  */
-import { formatIpAddress, formatPrefix, type IpAddress } from '../../bgp/net/index.js';
+import { formatIpAddress, formatPrefix, formatZoned, type IpAddress } from '../../bgp/net/index.js';
 import type { SecretSource } from '../resources/index.js';
 import type { Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
 
@@ -18,7 +18,7 @@ interface Field<T> {
 
 /** A new session is for what the two ends agreed on and what the connection is bound to. */
 const PEER_FIELDS: readonly Field<PeerSpec>[] = [
-  { name: 'address', text: (peer) => formatIpAddress(peer.address), needsReset: true },
+  { name: 'address', text: ({ address, zone }) => formatZoned(address, zone), needsReset: true },
   { name: 'port', text: (peer) => String(peer.port), needsReset: true },
   { name: 'AS number', text: (peer) => String(peer.asn), needsReset: true },
   { name: 'type', text: (peer) => peer.type, needsReset: true },

@@ -8,8 +8,10 @@ import {
   addressFamily,
   comparePrefixes,
   formatIpAddress,
+  formatZoned,
   type IpAddress,
   type Ipv4,
+  isLinkLocal,
   prefixOf,
 } from '../../bgp/net/index.js';
 import {
@@ -89,13 +91,14 @@ function isSpeaker(node: NodeResource): node is Speaker {
  * would not be the same peering are refused when the resources are read.
  */
 function planPeers(resources: Resources, own: Speaker): PeerSpec[] {
-  const byAddress = new Map<IpAddress, PeerSpec>();
+  const byAddress = new Map<string, PeerSpec>();
   const planned = [
     ...resources.peers.flatMap((peer) => peersOf(resources, peer, own)),
     ...meshPeers(resources, own),
   ];
   for (const peer of planned) {
-    if (!byAddress.has(peer.address)) byAddress.set(peer.address, peer);
+    const text = formatZoned(peer.address, peer.zone);
+    if (!byAddress.has(text)) byAddress.set(text, peer);
   }
   return [...byAddress.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
@@ -136,7 +139,7 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
       .map((node) => nodePeer(resources, own, node, `peer/${peer.name}/${node.name}`, peering));
   }
   if (target.type === 'range' || !hasPeer(peer, own)) return [];
-  const { address } = target;
+  const { address, zone } = target;
   // A peer of all nodes that is a node itself has no session with itself.
   if (address === own.ipv4.address || address === own.ipv6?.address) return [];
   const node = resources.nodes.find(
@@ -149,6 +152,7 @@ function peersOf(resources: Resources, peer: BgpPeer, own: Speaker): PeerSpec[] 
     {
       id: `peer/${peer.name}`,
       address,
+      ...(zone !== undefined && { zone }),
       port: target.port ?? (node === undefined ? DEFAULT_PORT : resources.configuration.listenPort),
       asn: target.asNumber,
       localAs,
@@ -253,7 +257,8 @@ function sourceTowards(
   own: Speaker,
   mode: BgpPeer['sourceAddress'],
 ): IpAddress | undefined {
-  if (mode === 'None') return undefined;
+  // Towards what is link-local a session comes from an address of that link.
+  if (mode === 'None' || isLinkLocal(address)) return undefined;
   return addressFamily(address) === 'ipv4' ? own.ipv4.address : own.ipv6?.address;
 }
 

@@ -64,6 +64,8 @@ export interface PeerSpec {
   /** `mesh/NODE`, `peer/BGPPEER`, or `peer/BGPPEER/NODE` where the BGPPeer selects nodes. Stable over changes. */
   readonly id: string;
   readonly address: IpAddress;
+  /** The device that a link-local address is on the link of. */
+  readonly zone?: string;
   readonly port: number;
   readonly asn: number;
   /** The AS number that the peer sees. */

@@ -9,8 +9,10 @@ import {
   comparePrefixes,
   formatIpAddress,
   formatPrefix,
+  formatZoned,
   type IpAddress,
   isIpv6,
+  isLinkLocal,
   type Prefix,
   prefixContains,
   prefixesOverlap,
@@ -247,11 +249,12 @@ function nodeHasAddress(node: NodeResource, address: IpAddress): boolean {
 
 /** BGP has one session between two addresses; a second BGPPeer would fight with the first. */
 function onePeeringPerRouter({ nodes, peers }: Draft): Finding[] {
-  const byAddress = new Map<IpAddress, Located<BgpPeer>[]>();
+  const byAddress = new Map<string, Located<BgpPeer>[]>();
   for (const peer of peers) {
     const { target } = peer.resource;
     if (target.type !== 'address') continue;
-    byAddress.set(target.address, [...(byAddress.get(target.address) ?? []), peer]);
+    const text = formatZoned(target.address, target.zone);
+    byAddress.set(text, [...(byAddress.get(text) ?? []), peer]);
   }
   return [...byAddress].flatMap(([address, rivals]) =>
     rivals.flatMap((peer, index) => {
@@ -260,7 +263,7 @@ function onePeeringPerRouter({ nodes, peers }: Draft): Finding[] {
           ({ resource }) => hasPeer(peer.resource, resource) && hasPeer(earlier.resource, resource),
         );
         if (shared === undefined) continue;
-        const message = `${formatIpAddress(address)} is a peer of ${shared.resource.name} by ${nameOf(earlier, ['spec', 'peerIP'])} already; keep one of them`;
+        const message = `${address} is a peer of ${shared.resource.name} by ${nameOf(earlier, ['spec', 'peerIP'])} already; keep one of them`;
         return [finding(peer, ['spec', 'peerIP'], message)];
       }
       return [];
@@ -341,5 +344,6 @@ function reflectorsHavePeers({ nodes, peers }: Draft): Finding[] {
 
 function isIpv6Target(target: PeerTarget): boolean {
   if (target.type === 'range') return prefixFamily(target.range) === 'ipv6';
-  return target.type === 'address' && isIpv6(target.address);
+  // Every IPv6 link gives its ends an address to be link-local with.
+  return target.type === 'address' && isIpv6(target.address) && !isLinkLocal(target.address);
 }

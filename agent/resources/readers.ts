@@ -139,13 +139,17 @@ export function readFilterPrefix(family: 'ipv4' | 'ipv6'): (value: string) => Re
   };
 }
 
-/** `192.168.1.1`, `192.168.1.1:179`, `2001:db8::1` or `[2001:db8::1]:179`. */
+/** Of an interface, less strict than the kernel, which refuses only slashes and spaces. */
+const DEVICE_NAME = /^[\w.:-]{1,15}$/;
+
+/** `192.168.1.1`, `192.168.1.1:179`, `2001:db8::1`, `[2001:db8::1]:179`, `fe80::1%eth0` or `[fe80::1%eth0]:179`. */
 export function readPeerAddress(
   value: string,
-): Reading<{ readonly address: IpAddress; readonly port?: number }> {
+): Reading<{ readonly address: IpAddress; readonly zone?: string; readonly port?: number }> {
   const parts = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(value);
   const host = parts?.[1] ?? parts?.[2] ?? value;
-  const address = parseIpAddress(host);
+  const [, text = host, zone] = /^([^%]*)%(.+)$/.exec(host) ?? [];
+  const address = parseIpAddress(text);
   const port = parts?.[3] === undefined ? undefined : Number(parts[3]);
   if (address === undefined || (parts?.[1] !== undefined && addressFamily(address) === 'ipv4')) {
     return {
@@ -156,9 +160,18 @@ export function readPeerAddress(
     return { problem: `${quote(value)} has a port that is not between 1 and 65535` };
   }
   if (!isHostAddress(address)) return { problem: `${quote(value)} is no address that a router can have` };
-  if (isLinkLocal(address))
-    return { problem: `${quote(value)} is link-local, which is not supported yet; write a routable address` };
-  return { value: port === undefined ? { address } : { address, port } };
+  if (isLinkLocal(address) && zone === undefined) {
+    return { problem: `${quote(value)} is link-local; write its device behind it, like ${text}%eth0` };
+  }
+  if (zone !== undefined && (!isLinkLocal(address) || !DEVICE_NAME.test(zone))) {
+    const problem = isLinkLocal(address)
+      ? `names no device of 1 to 15 letters, digits, ".", "_", ":" or "-"`
+      : 'names a device, which only a link-local address needs';
+    return { problem: `${quote(value)} ${problem}` };
+  }
+  return {
+    value: { address, ...(zone === undefined ? {} : { zone }), ...(port === undefined ? {} : { port }) },
+  };
 }
 
 /** The address of a router on a network of this node. */

@@ -100,6 +100,8 @@ export type PeerTarget =
   | {
       readonly type: 'address';
       readonly address: IpAddress;
+      /** The device that a link-local address is on the link of. */
+      readonly zone?: string;
       /** Absent: 179, or the listen port of the cluster where the address is a node's. */
       readonly port?: number;
       readonly asNumber: number;

@@ -4,7 +4,7 @@
  * Owns: the mapping, value by value. Must not know: how either side came to be.
  */
 import type { PeerRow } from '../../api/index.js';
-import { formatIpAddress, formatPrefix } from '../../bgp/net/index.js';
+import { formatIpAddress, formatPrefix, formatZoned } from '../../bgp/net/index.js';
 import type { Rib } from '../../bgp/rib/index.js';
 import type { PeerError, PeerStatus } from '../../bgp/speaker/index.js';
 import { type Capability, capabilityText } from '../../bgp/wire/index.js';
@@ -25,7 +25,7 @@ export function peerRow(status: PeerStatus, rib: Rib, description: string | null
   return {
     name: config.id,
     description,
-    address: formatIpAddress(config.address),
+    address: formatZoned(config.address, config.zone),
     port: config.port,
     localAddress: session === undefined ? null : formatIpAddress(session.localAddress),
     asn: config.asn,

@@ -64,6 +64,11 @@ export function parseIpv6(text: string): Ipv6 | undefined {
   return ipv6(new Address6(text).bigInt());
 }
 
+/** RFC 4007 section 11: `fe80::1%eth0`; without a zone as `formatIpAddress`. */
+export function formatZoned(address: IpAddress, zone: string | undefined): string {
+  return zone === undefined ? formatIpAddress(address) : `${formatIpAddress(address)}%${zone}`;
+}
+
 /** Canonical text: dotted quad, or RFC 5952. */
 export function formatIpAddress(address: IpAddress): string {
   return isIpv4(address) ? formatIpv4(address) : Address6.fromBigInt(address).correctForm();

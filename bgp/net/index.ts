@@ -5,6 +5,7 @@ export {
   addressFamily,
   compareAddresses,
   formatIpAddress,
+  formatZoned,
   ipv6,
   isHostAddress,
   isIpv4,

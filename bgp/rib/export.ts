@@ -78,13 +78,13 @@ export function exportPath(
   mode: NextHopMode,
   clusterId: Ipv4,
 ): Exported {
-  const address = nextHopFor(peer, family, best, path, mode);
-  if (typeof address === 'object') return address;
+  const nextHop = nextHopFor(peer, family, best, path, mode);
+  if ('refusal' in nextHop) return nextHop;
+  const { address } = nextHop;
   const told = address === path.nextHop.address ? path : withoutFactsOf(path, best, peer);
   const attributes =
     peer.type === 'ebgp' ? towardsOutside(peer, best, told) : towardsInside(best, told, clusterId);
-  // The link-local address of a received next hop is for the link that it came over (RFC 2545 §3).
-  return { attributes, nextHop: { address } };
+  return { attributes, nextHop };
 }
 
 /** What a route says of its next hop ends where another one takes its place; an own route speaks of us. */
@@ -100,20 +100,35 @@ function nextHopFor(
   best: Path,
   path: Path,
   mode: NextHopMode,
-): IpAddress | { readonly refusal: string } {
+): NextHop | { readonly refusal: string } {
   const received = path.nextHop.address;
   const reflected = peer.type === 'ibgp' && best.peer?.type === 'ibgp';
   if (mode !== 'self' && canBePassedOn(received, family, peer)) {
     const wanted = mode === 'keep' || reflected || isThirdParty(peer, received);
     // RFC 4271 §5.1.3: never the peer's own address. It needs no reflection of a route that leads to itself.
-    if (wanted && received !== peer.address) return received;
+    // The link-local address of a received next hop is for the link that it came over (RFC 2545 §3).
+    if (wanted && received !== peer.address) return { address: received };
     if (wanted && reflected) return { refusal: 'its next hop is this peer itself' };
   }
-  const addresses = [peer.localAddress, peer.localAddress6].filter((address) => address !== undefined);
+  return (
+    ownNextHop(peer, family) ?? { refusal: `there is no ${family} address of ours to give as the next hop` }
+  );
+}
+
+/**
+ * Our own address towards the peer. On a session between link-local addresses it is ours of that link alone: whether a
+ * global one is on the link as well, which is what RFC 2545 §3 asks of one beside it, nobody here knows, and BIRD
+ * refuses a route whose global next hop it cannot reach, whatever stands beside it.
+ */
+function ownNextHop(peer: RibPeer, family: Family): NextHop | undefined {
+  const { localAddress, localAddress6 } = peer;
+  const takesIpv6 = family === 'ipv6' || peer.extendedNextHop?.includes(family) === true;
+  if (isLinkLocal(localAddress)) return takesIpv6 ? { address: localAddress } : undefined;
+  const addresses = [localAddress, localAddress6].filter((address) => address !== undefined);
   const own =
     addresses.find((address) => addressFamily(address) === family) ??
     addresses.find((address) => canBePassedOn(address, family, peer));
-  return own ?? { refusal: `there is no ${family} address of ours to give as the next hop` };
+  return own === undefined ? undefined : { address: own };
 }
 
 /** An own route has no next hop, a link-local one means nothing beyond its link, another family's needs RFC 8950. */

@@ -24,6 +24,8 @@ export interface RibPeer {
   /** Our own IPv6 address towards this peer for next hop self of IPv6 routes over an IPv4 session. */
   readonly localAddress6?: IpAddress;
   readonly localAs: number;
+  /** The device of the link that both ends of the session are on: what is link-local, is so there. */
+  readonly device?: string;
   /** The connected prefix that both ends of the session are on, where they are (RFC 4271 section 5.1.3). */
   readonly sharedSubnet?: Prefix;
   readonly families: readonly Family[];

@@ -18,18 +18,26 @@ import {
   prefixOf,
 } from '../net/index.js';
 
+/** A prefix that is connected by a device. */
+export interface ConnectedLink {
+  /** Such as `eth0`. */
+  readonly device: string;
+  readonly prefix: Prefix;
+}
+
 /** @returns undefined where the two are not on one connected prefix. */
-export function connectedPrefix(local: IpAddress, remote: IpAddress): Prefix | undefined {
-  const own = Object.values(networkInterfaces())
-    .flat()
-    .flatMap((entry) => parseCidr(entry?.cidr ?? '') ?? [])
-    .filter(({ address }) => address === local);
+export function connectedLink(local: IpAddress, remote: IpAddress): ConnectedLink | undefined {
+  const own = Object.entries(networkInterfaces())
+    .flatMap(([device, entries = []]) => entries.map(({ cidr }) => ({ device, cidr: parseCidr(cidr ?? '') })))
+    .filter(({ cidr }) => cidr?.address === local);
   if (own.length === 0 && isIpv4(local) && isIpv4(remote)) {
     return connectedRoute(readFileSync('/proc/net/route', 'utf8'), local, remote);
   }
   return own
-    .map(({ address, lengthBits }) => prefixOf(address, lengthBits))
-    .find((prefix) => prefixContainsAddress(prefix, remote));
+    .flatMap(({ device, cidr }) =>
+      cidr === undefined ? [] : { device, prefix: prefixOf(cidr.address, cidr.lengthBits) },
+    )
+    .find(({ prefix }) => prefixContainsAddress(prefix, remote));
 }
 
 /**
@@ -41,17 +49,18 @@ export function connectedPrefix(local: IpAddress, remote: IpAddress): Prefix | u
  * @param table the text of /proc/net/route: a title line, then `Iface Destination Gateway Flags RefCnt Use Metric Mask ...`
  * with addresses as hexadecimal numbers in the machine's own byte order
  */
-export function connectedRoute(table: string, local: Ipv4, remote: Ipv4): Prefix | undefined {
-  let longest: Prefix | undefined;
+export function connectedRoute(table: string, local: Ipv4, remote: Ipv4): ConnectedLink | undefined {
+  let longest: ConnectedLink | undefined;
   for (const line of table.split('\n').slice(1)) {
-    const [, destination, gateway, , , , , mask] = line.split('\t');
-    if (destination === undefined || mask === undefined || gateway !== '00000000') continue;
+    const [device, destination, gateway, , , , , mask] = line.split('\t');
+    if (device === undefined || destination === undefined || mask === undefined || gateway !== '00000000')
+      continue;
     const lengthBits = bitsOf(parseHexAddress(mask));
     const prefix = prefix4(parseHexAddress(destination), lengthBits);
     if (lengthBits === 0 || !prefixContainsAddress(prefix, local) || !prefixContainsAddress(prefix, remote)) {
       continue;
     }
-    if (longest === undefined || lengthBits > prefixLength(longest)) longest = prefix;
+    if (longest === undefined || lengthBits > prefixLength(longest.prefix)) longest = { device, prefix };
   }
   return longest;
 }

@@ -96,6 +96,10 @@ export class Connection {
     return this.#stream.local;
   }
 
+  get device(): string | undefined {
+    return this.#stream.device;
+  }
+
   get sharedSubnet(): Prefix | undefined {
     return this.#stream.sharedSubnet;
   }

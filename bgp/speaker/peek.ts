@@ -43,6 +43,7 @@ export function peekOpen(
     remote: stream.remote,
     remotePort: stream.remotePort,
     ...(stream.zone === undefined ? {} : { zone: stream.zone }),
+    ...(stream.device === undefined ? {} : { device: stream.device }),
     ...(stream.sharedSubnet === undefined ? {} : { sharedSubnet: stream.sharedSubnet }),
     get pendingBytes() {
       return stream.pendingBytes;

@@ -22,6 +22,7 @@ export function ribPeerOf(config: PeerConfig, session: NegotiatedSession, connec
     localAs: config.localAs,
     families: session.families,
     ...(localAddress6 === undefined ? {} : { localAddress6 }),
+    ...(connection.device === undefined ? {} : { device: connection.device }),
     ...(connection.sharedSubnet === undefined ? {} : { sharedSubnet: connection.sharedSubnet }),
     // RFC 4456 §6: reflection is between peers of one AS.
     ...(routeReflectorClient === true && peerType === 'ibgp' ? { routeReflectorClient } : {}),

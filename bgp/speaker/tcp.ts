@@ -20,7 +20,7 @@ import {
   parseIpAddress,
   prefixFamily,
 } from '../net/index.js';
-import { connectedPrefix } from './connected-prefix.js';
+import { connectedLink } from './connected-prefix.js';
 import { connectionErrorText, dialFailureText } from './dial-failure.js';
 import { dropsSince, readKernelDrops } from './kernel-drops.js';
 import {
@@ -173,14 +173,16 @@ function tcpStream(socket: net.Socket): ByteStream | undefined {
   if (local === undefined || remote === undefined || remotePort === undefined) return undefined;
   const family = socket.remoteFamily === 'IPv4' ? 'ipv4' : 'ipv6';
   const zone = /%(.+)$/.exec(socket.remoteAddress ?? '')?.[1];
-  const sharedSubnet = connectedPrefix(local, remote);
+  const link = connectedLink(local, remote);
+  const device = zone ?? link?.device;
   let closeReason = 'connection closed by the peer';
   return {
     local,
     remote,
     remotePort,
     ...(zone === undefined ? {} : { zone }),
-    ...(sharedSubnet === undefined ? {} : { sharedSubnet }),
+    ...(device === undefined ? {} : { device }),
+    ...(link === undefined ? {} : { sharedSubnet: link.prefix }),
     attach(handlers: StreamHandlers) {
       socket.on('data', (chunk) => handlers.onData(chunk));
       socket.on('drain', () => handlers.onDrain());

@@ -23,6 +23,8 @@ export interface ByteStream {
   readonly remotePort: number;
   /** The device that a link-local `remote` is reached by. */
   readonly zone?: string;
+  /** The device of the link that both ends are on, where they are on one. */
+  readonly device?: string;
   /** The connected prefix of ours that both ends are on, where there is one (RFC 4271 section 5.1.3). */
   readonly sharedSubnet?: Prefix;
   /** Must be called once, before the next turn of the event loop. */

@@ -217,6 +217,8 @@ spec:
     ['192.168.1.1:1790', { address: parseIpv4('192.168.1.1'), port: 1790 }],
     ['2001:db8::1', { address: parseIpv6('2001:db8::1') }],
     ['[2001:db8::1]:1790', { address: parseIpv6('2001:db8::1'), port: 1790 }],
+    ['fe80::1%eth0', { address: parseIpv6('fe80::1'), zone: 'eth0' }],
+    ['[fe80::1%eth0.100]:1790', { address: parseIpv6('fe80::1'), zone: 'eth0.100', port: 1790 }],
   ])('peerIP %s', (peerIP, expected) => {
     const [read] = resources(peer('tor', { peerIP, asNumber: 65001 })).peers;
     expect(read?.target).toEqual({ type: 'address', asNumber: 65001, ...expected });
@@ -411,6 +413,21 @@ items:
       'a peer address with a wrong port',
       peer('tor', { peerIP: '192.168.1.1:99999', asNumber: 1 }),
       'a port that is not between 1 and 65535',
+    ],
+    [
+      'a link-local peer without its device',
+      peer('tor', { peerIP: 'fe80::1', asNumber: 1 }),
+      'is link-local; write its device behind it, like fe80::1%eth0',
+    ],
+    [
+      'a device behind an address of no link',
+      peer('tor', { peerIP: '2001:db8::1%eth0', asNumber: 1 }),
+      'names a device, which only a link-local address needs',
+    ],
+    [
+      'a device that cannot be',
+      peer('tor', { peerIP: 'fe80::1%../eth0', asNumber: 1 }),
+      'names no device of 1 to 15 letters',
     ],
     [
       'a peer by name',

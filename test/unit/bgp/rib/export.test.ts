@@ -173,6 +173,28 @@ describe('RFC 4271 §5.1.3 NEXT_HOP', () => {
   });
 });
 
+describe('our own next hop on a session between link-local addresses', () => {
+  const LINK_LOCAL = ipv6((0xfe80n << 112n) | 1n);
+  const own6: Path = { ...own, nextHop: { address: address('::') } };
+  const { localAddress6: _, ...bare } = node(2, { localAddress: LINK_LOCAL, device: 'eth0' });
+  const nextHopOf = (peer: RibPeer, family: 'ipv4' | 'ipv6', path: Path) => {
+    const exported = exportPath(peer, family, path, path, 'auto', CLUSTER_ID);
+    return 'refusal' in exported ? exported.refusal : exported.nextHop;
+  };
+
+  test('RFC 2545 §3: the link-local one, and no global one that may be on no link', () => {
+    expect(nextHopOf(bare, 'ipv6', own6)).toEqual({ address: LINK_LOCAL });
+    expect(nextHopOf({ ...bare, localAddress6: address('fd00::1') }, 'ipv6', own6)).toEqual({
+      address: LINK_LOCAL,
+    });
+  });
+
+  test('RFC 8950 §3: for IPv4 as well, where the peer takes an IPv6 one', () => {
+    expect(nextHopOf({ ...bare, extendedNextHop: ['ipv4'] }, 'ipv4', own)).toEqual({ address: LINK_LOCAL });
+    expect(nextHopOf(bare, 'ipv4', own)).toBe('there is no ipv4 address of ours to give as the next hop');
+  });
+});
+
 describe('attributes over eBGP', () => {
   const tor = router(4, { localAs: 64999 });
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { connectedPrefix, connectedRoute } from '../../../../bgp/speaker/connected-prefix.js';
+import { connectedLink, connectedRoute } from '../../../../bgp/speaker/connected-prefix.js';
 import { address4, prefix } from '../../../support/addresses.js';
 
 /** As the kernel writes it, with a default route, a gateway route, two nested connected ones and a blackhole. */
@@ -21,7 +21,7 @@ describe('the connected prefix of a session whose interface Node does not show y
     ['none by the default route', '172.16.0.1', '172.16.0.2', ''],
   ])('%s', (_name, local, remote, expected) => {
     const found = connectedRoute(TABLE, address4(local), address4(remote));
-    expect(found).toBe(expected === '' ? undefined : prefix(expected));
+    expect(found).toEqual(expected === '' ? undefined : { device: 'eth0', prefix: prefix(expected) });
   });
 
   test("this machine's own table is read without a complaint", () => {
@@ -35,6 +35,9 @@ describe('the connected prefix of a session whose interface Node does not show y
   });
 
   test('loopback is one connected prefix', () => {
-    expect(connectedPrefix(address4('127.0.0.1'), address4('127.0.0.2'))).toBe(prefix('127.0.0.0/8'));
+    expect(connectedLink(address4('127.0.0.1'), address4('127.0.0.2'))).toEqual({
+      device: 'lo',
+      prefix: prefix('127.0.0.0/8'),
+    });
   });
 });
