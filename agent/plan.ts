@@ -4,7 +4,7 @@
  * Owns: the translation between the folders, and the timers that are the same for every peer. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type IpAddress, prefixContains, prefixFamily } from '../bgp/net/index.js';
+import { type IpAddress, isLinkLocal, prefixContains, prefixFamily } from '../bgp/net/index.js';
 import {
   type FilterRule,
   filterPolicy,
@@ -37,8 +37,9 @@ const RESTART_TIME_SECONDS = 120;
 /** The peers with their secrets; their filters are in {@link policyOf}. */
 export function peerConfigs(membership: Membership, secrets: Secrets): readonly PeerConfig[] {
   return membership.peers.map((peer) => {
-    const { id, address, port, asn, place, dial } = peer;
-    return { id, address, asn, dial, ...sessionSettings(membership, peer, secrets), port, place };
+    const { id, address, zone, port, asn, place, dial } = peer;
+    const where = zone === undefined ? { address } : { address, zone };
+    return { id, ...where, asn, dial, ...sessionSettings(membership, peer, secrets), port, place };
   });
 }
 
@@ -187,6 +188,7 @@ export function nodeFactsOf(membership: Membership): NodeFacts {
   const pools = membership.pools.filter((pool) => !pool.disabled);
   return {
     nodeAddress: membership.nodeAddress,
+    ...(membership.nodeAddress6 === undefined ? {} : { nodeAddress6: membership.nodeAddress6 }),
     blocks: membership.blocks,
     pools: pools.map(({ cidr, ipipMode }) => ({ prefix: cidr, ipipMode })),
     gateways: membership.peers.flatMap(({ id, address, gateway }) =>
@@ -242,8 +244,13 @@ export function routeChangeOf(
 }
 
 function nextHopOf({ nextHop, peer }: Path, facts: NextHopFacts | undefined): LearnedNextHop {
+  const { address, linkLocal } = nextHop;
+  // What is link-local is so on the link of the session, where it has one.
+  const device = linkLocal !== undefined || isLinkLocal(address) ? peer?.device : undefined;
   return {
-    address: nextHop.address,
+    address,
+    ...(linkLocal === undefined ? {} : { linkLocal }),
+    ...(device === undefined ? {} : { device }),
     ...(peer === undefined ? {} : { peer: peer.id }),
     ...(facts === undefined ? {} : { facts }),
   };

@@ -8,23 +8,26 @@
  * echo; the whole table is read at start, after every event about links or addresses (the kernel drops the routes of a
  * link that goes down without a word), after lost events, and on a timer.
  */
-import type { Prefix } from '../bgp/net/index.js';
+import { isLinkLocal, type Prefix } from '../bgp/net/index.js';
 import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
-import { type HostState, isLinkNews, lostCarrier, readHost } from './host-state.js';
+import { type HostState, isLinkNews, readHost } from './host-state.js';
 import { RouteInstaller, retryDelayMs } from './installer.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
+import { NeighbourTable } from './neighbours.js';
 import { Planner } from './plan.js';
 import { Retries } from './retries.js';
 import { RouteBook } from './route-book.js';
 import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
+import { SourceAddresses } from './source-address.js';
+import { statusContext } from './status-context.js';
 import { Sweep } from './sweep.js';
 import { Timers } from './timers.js';
 import { Transitions } from './transitions.js';
 import { wishForTunnel } from './tunnel.js';
-import { sameTunnel, TunnelKeeper } from './tunnel-keeper.js';
+import { sameTunnel, type TunnelDemand, TunnelKeeper } from './tunnel-keeper.js';
 import {
   type Clock,
   type DataplaneCounters,
@@ -74,6 +77,7 @@ export class Dataplane {
   readonly #sweep: Sweep;
   readonly #timers: Timers<'readBack' | 'readBackSoon' | 'retry' | 'sweep' | 'tunnel' | 'look' | 'recover'>;
   readonly #book = new RouteBook();
+  readonly #neighbours = new NeighbourTable();
 
   #facts: NodeFacts | undefined;
   /** What this node says of itself, as it was told last. */
@@ -86,7 +90,7 @@ export class Dataplane {
   #snapshot: readonly RouteStatus[] | undefined;
 
   // What the next pass has to do, beside the dirty entries of the book.
-  #events: KernelEvent[] = [];
+  #events: Exclude<KernelEvent, { kind: 'neighbour' }>[] = [];
   #mustReadBack = false;
   #mustLook = false;
   #mustReplanAll = false;
@@ -111,7 +115,7 @@ export class Dataplane {
     this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
     this.#sweep = new Sweep(this.#settings.sweepAfterMs);
     this.#timers = new Timers(options.clock);
-    this.#context = this.#describeHost();
+    this.#context = statusContext([], this.#settings.tunnelDevice, this.#book.nextHops, this.#neighbours);
   }
 
   /**
@@ -196,8 +200,19 @@ export class Dataplane {
   }
 
   #heard(events: readonly KernelEvent[]): void {
-    for (const event of events) this.#events.push(event);
+    for (const event of events) {
+      if (event.kind === 'neighbour') this.#heardOfNeighbour(event);
+      else this.#events.push(event);
+    }
     this.#wake();
+  }
+
+  /** No pass is needed: nothing is decided by it. Machines that no route needs cost one look. */
+  #heardOfNeighbour(event: Extract<KernelEvent, { kind: 'neighbour' }>): void {
+    const { address } = event.neighbour;
+    const isNews = this.#neighbours.heard(event);
+    if (isNews && (isLinkLocal(address) || this.#book.nextHops.takers.has(address)))
+      this.#snapshot = undefined;
   }
 
   #hasWork(): boolean {
@@ -321,6 +336,7 @@ export class Dataplane {
     this.#setHost(await readHost(this.#kernel));
     const { mirror } = this.#installer;
     mirror.load(await this.#kernel.routes());
+    await this.#neighbours.read(this.#kernel);
     this.#counters.readBacks++;
     for (const [prefix, routes] of mirror.entries()) {
       const own = routes.find((route) => route.protocol === this.#settings.routeProtocol);
@@ -342,16 +358,8 @@ export class Dataplane {
   #setHost(host: HostState): void {
     if (host === this.#host) return;
     this.#host = host;
-    this.#context = this.#describeHost();
-  }
-
-  #describeHost(): StatusContext {
-    const host = this.#host;
-    return {
-      deviceNames: new Map(host.links.map((link) => [link.index, link.name])),
-      tunnelDevice: this.#settings.tunnelDevice,
-      lostCarrier: (nextHop) => lostCarrier(host, this.#book.nextHops.lookups.get(nextHop)),
-    };
+    const { tunnelDevice } = this.#settings;
+    this.#context = statusContext(host.links, tunnelDevice, this.#book.nextHops, this.#neighbours);
   }
 
   async #settleTunnel(facts: NodeFacts): Promise<void> {
@@ -359,7 +367,7 @@ export class Dataplane {
     const before = this.#tunnel.status;
     const removals = this.#tunnel.removals;
     const wish = wishForTunnel(facts, this.#book.needsTunnel);
-    this.#setHost(await this.#tunnel.settle(wish, facts, this.#host, this.#isTunnelInUse()));
+    this.#setHost(await this.#tunnel.settle(wish, facts, this.#host, this.#tunnelDemand()));
     const after = this.#tunnel.status;
     if (!sameTunnel(before, after)) this.#report({ kind: 'tunnelChanged', tunnel: after });
     if (after.state === 'failed') {
@@ -373,13 +381,17 @@ export class Dataplane {
     this.#mustReplanAll = true;
   }
 
-  #isTunnelInUse(): boolean {
+  #tunnelDemand(): TunnelDemand {
     const device = this.#settings.tunnelDevice;
-    const index = this.#host.links.find((link) => link.name === device)?.index;
-    for (const entry of this.#book.entries()) {
-      if (entry.installed?.nextHops.some((hop) => hop.interfaceIndex === index)) return true;
-    }
-    return false;
+    return this.#book.tunnelDemand(this.#host.links.find((link) => link.name === device)?.index);
+  }
+
+  /** The device, or an address of it, stayed for the sake of routes that are gone or changed by now. */
+  #isTunnelReleased(): boolean {
+    const { isSurplus, waiting } = this.#tunnel;
+    if (!isSurplus && waiting.length === 0) return false;
+    const { isUsed, sources } = this.#tunnelDemand();
+    return (isSurplus && !isUsed) || waiting.some((address) => !sources.has(address));
   }
 
   /** After it every next hop in use has an answer; nothing may be awaited between this and planning. */
@@ -409,8 +421,8 @@ export class Dataplane {
     if (this.#book.replan(this.#planner, isAll)) this.#mustSettleTunnel = true;
   }
 
-  #newPlanner(nodeFacts: NodeFacts): Planner {
-    const { nodeAddress, pools, gateways, nodes = [], overrides = new Map() } = nodeFacts;
+  #newPlanner(facts: NodeFacts): Planner {
+    const { nodeAddress, pools, gateways, nodes = [], overrides = new Map() } = facts;
     const { lookups, covering } = this.#book.nextHops;
     const { use: tunnel } = this.#tunnel;
     const tunnelIndex = tunnel.state === 'ready' ? tunnel.interfaceIndex : undefined;
@@ -419,10 +431,8 @@ export class Dataplane {
     const { deviceNames } = this.#context;
     const idle = this.#host.links.filter((link) => !link.carrier);
     const withoutCarrier = new Set(idle.map((link) => link.index));
-    return new Planner(
-      { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides },
-      covering,
-    );
+    const hostFacts = { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides };
+    return new Planner({ ...hostFacts, sources: new SourceAddresses(facts, this.#host) }, covering);
   }
 
   #tellFacts(facts: NextHopFacts): void {
@@ -458,7 +468,7 @@ export class Dataplane {
       });
     }
     this.#armRetry();
-    if (this.#tunnel.isSurplus && !this.#isTunnelInUse()) this.#mustSettleTunnel = true;
+    if (this.#isTunnelReleased()) this.#mustSettleTunnel = true;
     for (const event of transitions.events()) this.#report(event);
     if (isChanged) this.#onRoutesChanged();
   }

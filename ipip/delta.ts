@@ -86,9 +86,18 @@ export function sameKey(a: KernelRoute, b: KernelRoute): boolean {
   return a.prefix === b.prefix && a.table === b.table && a.tos === b.tos && a.metric === b.metric;
 }
 
+/** What a route does with its packets: all of it but the key and the owner. */
+export type KernelTarget = Pick<KernelRoute, 'type' | 'source' | 'mtuBytes' | 'hasOtherMetrics' | 'nextHops'>;
+
 /** True where both lead to the same place in the same way; the order of equal-cost next hops does not count. */
-export function sameTarget(a: KernelRoute, b: KernelRoute): boolean {
-  return a.type === b.type && a.source === b.source && sameSet(a.nextHops, b.nextHops, sharesAlike);
+export function sameTarget(a: KernelTarget, b: KernelTarget): boolean {
+  return (
+    a.type === b.type &&
+    a.source === b.source &&
+    a.mtuBytes === b.mtuBytes &&
+    a.hasOtherMetrics === b.hasOtherMetrics &&
+    sameSet(a.nextHops, b.nextHops, sharesAlike)
+  );
 }
 
 /**

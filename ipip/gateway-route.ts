@@ -34,14 +34,14 @@ export function planGatewayRoute(
     case 'gateway':
       return none(`is itself behind gateway ${formatIpAddress(lookup.gateway)}`);
     case 'onlink': {
-      const { interfaceIndex } = lookup;
+      const { interfaceIndex, needsOnlink: onlink = false } = lookup;
       const device = deviceNames.get(interfaceIndex) ?? `interface ${interfaceIndex}`;
       return {
         mode: 'direct',
         nextHops: [{ address: gateway, device, mode: 'direct' }],
         reason: `${text} is on the same L2 network (${device})`,
         needsTunnel: false,
-        target: { type: 'unicast', nextHops: [{ gateway, interfaceIndex, onlink: false }] },
+        target: { type: 'unicast', nextHops: [{ gateway, interfaceIndex, onlink }] },
       };
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The machine's devices and addresses at one moment, and which changes of them matter.
  */
-import type { Kernel, KernelAddress, KernelLink, Lookup } from './kernel/kernel.js';
+import type { Kernel, KernelAddress, KernelLink } from './kernel/kernel.js';
 
 export interface HostState {
   readonly links: readonly KernelLink[];
@@ -11,12 +11,6 @@ export interface HostState {
 /** @throws KernelError */
 export async function readHost(kernel: Kernel): Promise<HostState> {
   return { links: await kernel.links(), addresses: await kernel.addresses() };
-}
-
-/** The device by which a next hop is reached, where it has no carrier: the kernel goes on sending, and nothing arrives. */
-export function lostCarrier({ links }: HostState, lookup: Lookup | undefined): string | undefined {
-  if (lookup?.kind !== 'onlink' && lookup?.kind !== 'gateway') return undefined;
-  return links.find(({ index, carrier }) => index === lookup.interfaceIndex && !carrier)?.name;
 }
 
 /** The kernel speaks of links for many reasons; only these change routes. */

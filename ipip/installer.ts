@@ -105,8 +105,7 @@ export class RouteInstaller {
             tos: 0,
             metric,
             protocol: routeProtocol,
-            type: target.type,
-            nextHops: target.nextHops,
+            ...target,
           };
     const delta = diffPrefix(desired, actual, routeProtocol);
     entry.conflict = delta.conflict;

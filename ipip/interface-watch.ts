@@ -68,7 +68,10 @@ export class InterfaceWatch {
 
   #heard(events: readonly KernelEvent[]): void {
     const { routeProtocol } = this.#options;
-    const isNews = events.some((event) => event.kind !== 'route' || event.route.protocol !== routeProtocol);
+    const isNews = events.some((event) => {
+      if (event.kind === 'neighbour') return false;
+      return event.kind !== 'route' || event.route.protocol !== routeProtocol;
+    });
     if (isNews) this.#readIn(this.#pauseMs);
   }
 

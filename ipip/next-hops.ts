@@ -3,8 +3,9 @@
  *
  * Owns: who is in use, the last answers, and which prefixes bear on them. Must not know: routes and plans.
  */
-import type { IpAddress, Prefix } from '../bgp/net/index.js';
+import { type IpAddress, isLinkLocal, type Prefix } from '../bgp/net/index.js';
 import type { Kernel, Lookup } from './kernel/kernel.js';
+import { takerOf } from './neighbours.js';
 import { coveringPrefixes } from './plan.js';
 import type { LearnedNextHop } from './types.js';
 
@@ -20,6 +21,7 @@ export class NextHopTable {
   readonly #users = new Map<IpAddress, number>();
   #lookups: ReadonlyMap<IpAddress, Lookup> = new Map();
   #covering: ReadonlySet<Prefix> = new Set();
+  #takers: ReadonlySet<IpAddress> = new Set();
 
   /** Answers by next hop; replaced, never changed, by `look`. */
   get lookups(): ReadonlyMap<IpAddress, Lookup> {
@@ -31,8 +33,16 @@ export class NextHopTable {
     return this.#covering;
   }
 
+  /** The machines that take the packets: next hops on a link, and gateways towards the others. */
+  get takers(): ReadonlySet<IpAddress> {
+    return this.#takers;
+  }
+
   use(nextHops: readonly LearnedNextHop[]): void {
-    for (const { address } of nextHops) this.#users.set(address, (this.#users.get(address) ?? 0) + 1);
+    for (const { address } of nextHops) {
+      // What is link-local is on its link, whatever the tables say.
+      if (!isLinkLocal(address)) this.#users.set(address, (this.#users.get(address) ?? 0) + 1);
+    }
   }
 
   release(nextHops: readonly LearnedNextHop[]): void {
@@ -67,6 +77,9 @@ export class NextHopTable {
     });
     this.#lookups = lookups;
     this.#covering = coveringPrefixes(lookups.keys());
+    this.#takers = new Set(
+      [...lookups].flatMap(([nextHop, lookup]) => takerOf(nextHop, lookup)?.address ?? []),
+    );
     return changes;
   }
 
@@ -83,7 +96,12 @@ function sameLookup(a: Lookup, b: Lookup): boolean {
     case 'unreachable':
       return b.kind === 'unreachable' && a.reason === b.reason;
     case 'onlink':
-      return b.kind === 'onlink' && a.interfaceIndex === b.interfaceIndex && a.prefix === b.prefix;
+      return (
+        b.kind === 'onlink' &&
+        a.interfaceIndex === b.interfaceIndex &&
+        a.prefix === b.prefix &&
+        a.needsOnlink === b.needsOnlink
+      );
     case 'gateway':
       return (
         b.kind === 'gateway' &&

@@ -9,9 +9,11 @@
  * ends decide alike: encapsulation.ts.
  */
 import {
+  type Family,
   formatIpAddress,
   formatPrefix,
   type IpAddress,
+  type Ipv4,
   isIpv4,
   isLinkLocal,
   type Prefix,
@@ -21,9 +23,11 @@ import {
   prefixLength,
   prefixOf,
 } from '../bgp/net/index.js';
+import { sameTarget } from './delta.js';
 import { factsKey, type NodeEnd, SET_TO, type Way, wayBetween } from './encapsulation.js';
 import { isReachedBy, planGatewayRoute } from './gateway-route.js';
 import type { InterfaceIndex, KernelNextHop, Lookup } from './kernel/kernel.js';
+import type { SourceAddresses, SourceChoice } from './source-address.js';
 import type {
   EncapsulationOverride,
   IpipMode,
@@ -37,7 +41,16 @@ import type {
 
 /** The tunnel as far as a route must know it. */
 export type TunnelUse =
-  | { readonly state: 'ready'; readonly device: string; readonly interfaceIndex: InterfaceIndex }
+  | {
+      readonly state: 'ready';
+      readonly device: string;
+      readonly interfaceIndex: InterfaceIndex;
+      readonly mtuBytes: number;
+      /** Absent while the device has none. */
+      readonly address?: Ipv4;
+      /** Why what is sent into it is dropped. Its routes stay: without them the packets would leave some other way. */
+      readonly problem?: string;
+    }
   /** `reason`: why packets cannot go through it. */
   | { readonly state: 'absent'; readonly device: string; readonly reason: string };
 
@@ -56,12 +69,19 @@ export interface HostFacts {
   readonly overrides: ReadonlyMap<IpAddress, EncapsulationOverride>;
   /** Devices that carry nothing now: the cable is out, the other end is down. */
   readonly withoutCarrier: ReadonlySet<InterfaceIndex>;
+  /** Absent: no route names a source. */
+  readonly sources?: SourceAddresses;
 }
 
 /** Where a route leads; absent in a plan where it cannot be installed. */
 export type RouteTarget =
   | { readonly type: 'blackhole'; readonly nextHops: readonly [] }
-  | { readonly type: 'unicast'; readonly nextHops: readonly KernelNextHop[] };
+  | {
+      readonly type: 'unicast';
+      readonly nextHops: readonly KernelNextHop[];
+      readonly source?: IpAddress;
+      readonly mtuBytes?: number;
+    };
 
 export interface RoutePlan {
   readonly mode: RouteMode;
@@ -70,6 +90,8 @@ export interface RoutePlan {
   /** Whether it needs the tunnel, be there one or not. */
   readonly needsTunnel: boolean;
   readonly target?: RouteTarget;
+  /** Why packets do not get through, although the target can be installed. */
+  readonly problem?: string;
 }
 
 const BLACKHOLE: RouteTarget = { type: 'blackhole', nextHops: [] };
@@ -94,15 +116,21 @@ export function poolOf(prefix: Prefix, pools: readonly PoolFacts[]): PoolFacts |
   return best;
 }
 
-function nextHopKey({ address, facts }: LearnedNextHop): string {
-  return facts === undefined ? String(address) : `${address}(${factsKey(facts)})`;
+/** What a plan depends on of one next hop. */
+function nextHopKey({ address, linkLocal, device, facts }: LearnedNextHop): string {
+  const key = facts === undefined ? String(address) : `${address}(${factsKey(facts)})`;
+  return linkLocal === undefined && device === undefined ? key : `${key}/${linkLocal}%${device}`;
 }
+
+/** On a link without more ado. */
+const PLAIN = { isOnlink: false, because: '' };
 
 /** What one next hop comes to. */
 interface HopPlan {
   readonly status: NextHopStatus;
   readonly reason: string;
   readonly kernel?: KernelNextHop;
+  readonly source?: SourceChoice;
 }
 
 /**
@@ -128,7 +156,9 @@ export class Planner {
     const key = `${family} ${ipipMode} ${route.nextHops.map(nextHopKey).join(' ')}`;
     let plan = this.#plans.get(key);
     if (plan === undefined) {
-      plan = combine(this.#share(route.nextHops.map((hop) => this.#planHop(hop, family, ipipMode))));
+      const hops = route.nextHops.map((hop) => this.#planHop(hop, family, ipipMode));
+      const shared = this.#share(hops);
+      plan = combine(shared, this.#facts.tunnel, this.#withoutCarrier(shared));
       this.#plans.set(key, plan);
     }
     return plan;
@@ -149,7 +179,7 @@ export class Planner {
     const isIpip = nextHops.some((nextHop) => this.#facts.lookups.get(nextHop)?.kind === 'gateway');
     const candidates = isIpip ? this.#facts.lookups.keys() : nextHops;
     for (const nextHop of candidates) {
-      if (!prefixContainsAddress(route.prefix, nextHop)) continue;
+      if (!prefixContainsAddress(route.prefix, nextHop) || isLinkLocal(nextHop)) continue;
       const lookup = this.#facts.lookups.get(nextHop);
       const matched =
         lookup?.kind === 'onlink' || lookup?.kind === 'gateway' ? prefixLength(lookup.prefix) : 0;
@@ -189,6 +219,15 @@ export class Planner {
     });
   }
 
+  /** Why nothing gets through, where every way is on a device without carrier; its return needs nobody's doing. */
+  #withoutCarrier(hops: readonly HopPlan[]): string | undefined {
+    const usable = hops.filter((hop) => hop.kernel !== undefined);
+    const devices = new Set(usable.map((hop) => this.#lostCarrierOf(hop)));
+    return devices.size === 0 || devices.has(undefined)
+      ? undefined
+      : `${[...devices].join(' and ')} ${devices.size === 1 ? 'has' : 'have'} no carrier`;
+  }
+
   /** The device that a usable next hop is on, or that its gateway is on, where it has no carrier. */
   #lostCarrierOf({ status: { address }, kernel }: HopPlan): string | undefined {
     if (kernel === undefined) return undefined;
@@ -200,14 +239,54 @@ export class Planner {
     return deviceNames.get(index) ?? `interface ${index}`;
   }
 
-  #planHop(nextHop: LearnedNextHop, family: 'ipv4' | 'ipv6', ipipMode: IpipMode | undefined): HopPlan {
+  /** RFC 2545 section 3: of a global and a link-local address of one machine, the one that is on a link of ours. */
+  #planHop(nextHop: LearnedNextHop, family: Family, ipipMode: IpipMode | undefined): HopPlan {
+    const { address, linkLocal, device } = nextHop;
+    if (isLinkLocal(address)) return this.#planLinkLocal(address, family, device);
+    const isOnlink = this.#facts.lookups.get(address)?.kind === 'onlink';
+    if (isOnlink || linkLocal === undefined || device === undefined) {
+      return this.#planAddress(nextHop, family, ipipMode);
+    }
+    const hop = this.#planLinkLocal(linkLocal, family, device);
+    return { ...hop, reason: `${hop.reason}, the same machine as ${formatIpAddress(address)}` };
+  }
+
+  #planLinkLocal(address: IpAddress, family: Family, device: string | undefined): HopPlan {
+    const text = formatIpAddress(address);
+    if (device === undefined) return hopWithout(address, `next hop ${text} is link-local and names no link`);
+    for (const [interfaceIndex, name] of this.#facts.deviceNames) {
+      if (name === device) return this.#direct(address, family, interfaceIndex, PLAIN);
+    }
+    return hopWithout(
+      address,
+      `next hop ${text} is on the link of ${device}, which this machine does not have`,
+    );
+  }
+
+  /** A next hop on the link of a device. */
+  #direct(
+    address: IpAddress,
+    family: Family,
+    index: InterfaceIndex,
+    { isOnlink, because }: { readonly isOnlink: boolean; readonly because: string },
+  ): HopPlan {
+    const device = this.#facts.deviceNames.get(index) ?? `interface ${index}`;
+    const source = this.#facts.sources?.direct(family, address, index);
+    return {
+      status: { address, device, mode: 'direct' },
+      reason: `next hop ${formatIpAddress(address)} is on the same L2 network (${device})${because}`,
+      kernel: { gateway: address, interfaceIndex: index, onlink: isOnlink },
+      ...(source === undefined ? {} : { source }),
+    };
+  }
+
+  #planAddress(nextHop: LearnedNextHop, family: Family, ipipMode: IpipMode | undefined): HopPlan {
     const { address } = nextHop;
     const text = formatIpAddress(address);
-    const none = (reason: string): HopPlan => ({ status: { address, mode: 'none' }, reason });
-    if ((typeof address === 'number') !== (family === 'ipv4')) {
-      return none(`next hop ${text} is of the other address family`);
+    const none = (reason: string) => hopWithout(address, reason);
+    if (isIpv4(address) && family === 'ipv6') {
+      return none(`next hop ${text} is an IPv4 address, which no IPv6 route can lead to`);
     }
-    if (isLinkLocal(address)) return none(`next hop ${text} is link-local and names no link`);
     const lookup = this.#facts.lookups.get(address);
     switch (lookup?.kind) {
       case undefined:
@@ -237,27 +316,29 @@ export class Planner {
     const why = `next hop ${text} is ${place}${choice.because}`;
     if (choice.mode === 'none') {
       if (!isReachedBy(lookup, address, this.#facts.gateways)) return none(why);
+      const { gateway, interfaceIndex } = lookup;
+      const source = this.#facts.sources?.direct(family, gateway, interfaceIndex);
       return {
         status: { address, device, mode: 'direct' },
         reason: `next hop ${text} is ${place}, as its reachableBy says`,
-        kernel: { gateway: lookup.gateway, interfaceIndex: lookup.interfaceIndex, onlink: false },
+        kernel: { gateway, interfaceIndex, onlink: false },
+        ...(source === undefined ? {} : { source }),
       };
     }
     if (choice.mode === 'direct') {
-      return {
-        status: { address, device, mode: 'direct' },
-        reason: why,
-        kernel: { gateway: address, interfaceIndex: lookup.interfaceIndex, onlink: false },
-      };
+      const isOnlink = lookup.kind === 'onlink' && lookup.needsOnlink === true;
+      return this.#direct(address, family, lookup.interfaceIndex, { isOnlink, because: choice.because });
     }
     const status: NextHopStatus = { address, device: tunnel.device, mode: 'ipip' };
     if (tunnel.state === 'absent') {
       return { status, reason: `${why}, so it needs the tunnel: ${tunnel.reason}` };
     }
+    const source = this.#facts.sources?.tunnel(tunnel.address);
     return {
       status,
       reason: why,
       kernel: { gateway: address, interfaceIndex: tunnel.interfaceIndex, onlink: true },
+      ...(source === undefined ? {} : { source }),
     };
   }
 
@@ -265,7 +346,7 @@ export class Planner {
   #choose(
     { address, facts }: LearnedNextHop,
     { kind }: Lookup,
-    family: 'ipv4' | 'ipv6',
+    family: Family,
     ipipMode: IpipMode | undefined,
   ): { readonly mode: NextHopStatus['mode']; readonly because: string } {
     const direct = (because: string, obstacle: string) =>
@@ -275,6 +356,7 @@ export class Planner {
     if (ipipMode === undefined) return direct('', ', and no pool with IPIP holds the prefix');
     if (ipipMode === 'Never') return direct('', ", and the pool's ipipMode is Never");
     if (family === 'ipv6') return direct('', ', and IPIP carries IPv4 only');
+    if (!isIpv4(address)) return direct('', ', and IPIP needs an IPv4 next hop');
     if (ipipMode === 'Always') return { mode: 'ipip', because: ", and the pool's ipipMode is Always" };
     const way = this.#way(address, facts, kind);
     return way.mode === 'ipip' ? way : direct(way.because, ', which takes a next hop on an own link');
@@ -293,22 +375,50 @@ function sameWay(a: KernelNextHop, b: KernelNextHop | undefined): boolean {
   return a.gateway === b?.gateway && a.interfaceIndex === b?.interfaceIndex;
 }
 
-/** Equal-cost next hops: those that can be used are, and the reasons of all are told. */
-function combine(hops: readonly HopPlan[]): RoutePlan {
+function hopWithout(address: IpAddress, reason: string): HopPlan {
+  return { status: { address, mode: 'none' }, reason };
+}
+
+/**
+ * Equal-cost next hops: those that can be used are, and the reasons of all are told.
+ * @param obstacle why packets do not get through
+ */
+function combine(hops: readonly HopPlan[], tunnel: TunnelUse, obstacle: string | undefined): RoutePlan {
   const modes = hops.map((hop) => hop.status.mode);
-  const usable = hops.flatMap((hop) => (hop.kernel === undefined ? [] : [hop.kernel]));
-  const usableModes = hops.flatMap((hop) => (hop.kernel === undefined ? [] : [hop.status.mode]));
+  const usable = hops.filter((hop) => hop.kernel !== undefined);
+  const usableModes = usable.map((hop) => hop.status.mode);
   const mode = (usableModes.length > 0 ? usableModes : modes).includes('ipip')
     ? 'ipip'
     : modes.includes('direct')
       ? 'direct'
       : 'none';
+  const reasons = hops.length === 0 ? ['the route has no next hop'] : hops.map((hop) => hop.reason);
+  // A note about the source is the same for every next hop that has one.
+  for (const hop of usable) {
+    const note = hop.source?.note;
+    if (note !== undefined && !reasons.includes(note)) reasons.push(note);
+  }
+  const problem = obstacle ?? (mode === 'ipip' && tunnel.state === 'ready' ? tunnel.problem : undefined);
   return {
     mode,
     nextHops: hops.map((hop) => hop.status),
-    reason: hops.length === 0 ? 'the route has no next hop' : hops.map((hop) => hop.reason).join('; '),
+    reason: reasons.join('; '),
     needsTunnel: modes.includes('ipip'),
-    ...(usable.length === 0 ? {} : { target: { type: 'unicast', nextHops: usable } }),
+    ...(usable.length === 0 ? {} : { target: unicastTarget(usable, tunnel) }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+/** One source and one MTU serve all next hops of a route: those of the tunnel serve a direct one as well. */
+function unicastTarget(hops: readonly HopPlan[], tunnel: TunnelUse): RouteTarget {
+  const throughTunnel = hops.find((hop) => hop.status.mode === 'ipip');
+  const source =
+    throughTunnel?.source?.source ?? hops.find((hop) => hop.source?.source !== undefined)?.source?.source;
+  return {
+    type: 'unicast',
+    nextHops: hops.flatMap(({ kernel }) => kernel ?? []),
+    ...(source === undefined ? {} : { source }),
+    ...(throughTunnel === undefined || tunnel.state === 'absent' ? {} : { mtuBytes: tunnel.mtuBytes }),
   };
 }
 
@@ -325,12 +435,9 @@ export function coveringPrefixes(addresses: Iterable<IpAddress>): ReadonlySet<Pr
 
 /** True where two plans want the same of the kernel and say the same. */
 export function samePlan(a: RoutePlan | undefined, b: RoutePlan): boolean {
-  if (a === undefined || a.reason !== b.reason || a.mode !== b.mode) return false;
-  const hops = a.target?.nextHops ?? [];
-  const others = b.target?.nextHops ?? [];
+  if (a === undefined || a.reason !== b.reason || a.mode !== b.mode || a.problem !== b.problem) return false;
   return (
-    a.target?.type === b.target?.type &&
-    hops.length === others.length &&
-    hops.every((hop, index) => hop.interfaceIndex === others[index]?.interfaceIndex)
+    a.target === b.target ||
+    (a.target !== undefined && b.target !== undefined && sameTarget(a.target, b.target))
   );
 }

@@ -24,8 +24,6 @@ export async function readRoutes(
     const context = {
       deviceNames: new Map(links.map((link) => [link.index, link.name])),
       tunnelDevice: settings.tunnelDevice,
-      // Of a route that nobody plans, the kernel is shown as it is.
-      lostCarrier: () => undefined,
     };
     return routes.map((route) => {
       const entry = newEntry(route.prefix, nowMs);

@@ -3,11 +3,12 @@
  *
  * Owns: the entries, what is dirty, the next hops in use, who needs the tunnel. Must not know: the kernel, time.
  */
-import { hostPrefix, type Ipv4, type Prefix } from '../bgp/net/index.js';
-import type { KernelRoute } from './kernel/kernel.js';
+import { hostPrefix, type IpAddress, type Ipv4, type Prefix } from '../bgp/net/index.js';
+import type { InterfaceIndex, KernelRoute } from './kernel/kernel.js';
 import { NextHopTable } from './next-hops.js';
 import { OWN_BLOCK_PLAN, type Planner, type RoutePlan, samePlan } from './plan.js';
 import { newEntry, type RouteEntry } from './route-entry.js';
+import type { TunnelDemand } from './tunnel-keeper.js';
 import type { LearnedRoute, PeerGateway } from './types.js';
 
 export class RouteBook {
@@ -128,6 +129,17 @@ export class RouteBook {
       this.dirty.add(entry);
     }
     return needed !== this.needsTunnel;
+  }
+
+  /** What our routes in the kernel need of the tunnel device; `index`: its number, where it is there. */
+  tunnelDemand(index: InterfaceIndex | undefined): TunnelDemand {
+    let isUsed = false;
+    const sources = new Set<IpAddress>();
+    for (const { installed } of this.#entries.values()) {
+      if (installed?.source !== undefined) sources.add(installed.source);
+      isUsed ||= installed?.nextHops.some((hop) => hop.interfaceIndex === index) === true;
+    }
+    return { isUsed, sources };
   }
 
   /** Nothing is wanted and nothing is there. */

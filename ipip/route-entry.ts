@@ -3,11 +3,13 @@
  *
  * Owns: the entry, its mode, state and sentence. Must not know: how it came to be. Pure but for the entry it is given.
  */
-import { formatIpAddress, type IpAddress, type Prefix } from '../bgp/net/index.js';
-import type { InterfaceIndex, KernelRoute } from './kernel/kernel.js';
+import { formatIpAddress, type Prefix } from '../bgp/net/index.js';
+import type { InterfaceIndex, KernelRoute, NeighbourState } from './kernel/kernel.js';
+import { neighbourProblem, type Taker } from './neighbours.js';
 import type { RoutePlan } from './plan.js';
 import type {
   KernelRouteStatus,
+  LearnedNextHop,
   LearnedRoute,
   NextHopStatus,
   PeerGateway,
@@ -55,8 +57,9 @@ export interface RouteEntry {
 export interface StatusContext {
   readonly deviceNames: ReadonlyMap<InterfaceIndex, string>;
   readonly tunnelDevice: string;
-  /** The device by which a next hop is reached, where it has no carrier now. */
-  readonly lostCarrier: (nextHop: IpAddress) => string | undefined;
+  /** The machine that takes the packets for a next hop, and what the kernel knows of it; absent: nobody asks. */
+  readonly takerOf?: (nextHop: NextHopStatus) => Taker | undefined;
+  readonly neighbourOf?: (taker: Taker) => NeighbourState | undefined;
 }
 
 export function newEntry(prefix: Prefix, nowMs: number): RouteEntry {
@@ -124,6 +127,7 @@ function judge(entry: RouteEntry, context: StatusContext): Judgement {
   }
   if (failure !== undefined) return { mode, state: 'failed', reason: `${reason}; ${failure.reason}` };
   if (installed === undefined) return { mode, state: 'pending', reason };
+  if (plan.problem !== undefined) return { mode, state: 'failed', reason: `${reason}; ${plan.problem}` };
   if (shadow !== undefined) {
     const isConnected =
       shadow.type === 'unicast' && shadow.nextHops.every((hop) => hop.gateway === undefined);
@@ -141,11 +145,6 @@ function judge(entry: RouteEntry, context: StatusContext): Judgement {
     };
   }
   if (entry.isOwn) return { mode, state: 'blackhole', reason };
-  // It stays installed: when the carrier is back, packets flow without anyone's doing.
-  const lost = plan.nextHops.map(({ address }) => context.lostCarrier(address));
-  if (lost.length > 0 && lost.every((device) => device !== undefined)) {
-    return { mode, state: 'failed', reason: `${reason}; ${lost[0]} has no carrier` };
-  }
   if (entry.learned?.stale === true && entry.gateway === undefined) {
     return { mode, state: 'stale', reason: `${reason}; kept while its peer restarts` };
   }
@@ -192,20 +191,40 @@ function installedNextHops(installed: KernelRoute, context: StatusContext): read
   });
 }
 
+/** The next hops with what is known of their neighbours at this moment, and the sentences about those that fail. */
+function withNeighbours(
+  nextHops: readonly NextHopStatus[],
+  { takerOf, neighbourOf }: StatusContext,
+): { readonly nextHops: readonly NextHopStatus[]; readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const shown = nextHops.map((nextHop): NextHopStatus => {
+    const taker = nextHop.mode === 'none' ? undefined : takerOf?.(nextHop);
+    const neighbour = taker && neighbourOf?.(taker);
+    if (taker === undefined || neighbour === undefined) return nextHop;
+    const problem = neighbourProblem(taker, neighbour);
+    // Next hops behind one gateway share its failure.
+    if (problem !== undefined && !problems.includes(problem)) problems.push(problem);
+    return { ...nextHop, neighbour };
+  });
+  return { nextHops: shown, problems };
+}
+
 /** The entry as the door shows it. */
 export function statusOf(entry: RouteEntry, context: StatusContext): RouteStatus {
   const { prefix, mode, state, reason, sinceMs, learned, installed } = entry;
   const isLearned = learned !== undefined && !entry.isOwn && entry.gateway === undefined;
-  const nextHops =
+  const { nextHops, problems } = withNeighbours(
     isWanted(entry) || installed === undefined
       ? withPeers(entry.plan?.nextHops ?? [], isLearned ? learned : undefined)
-      : installedNextHops(installed, context);
+      : installedNextHops(installed, context),
+    context,
+  );
   return {
     prefix,
     ...(isLearned ? { learnedFrom: learned.learnedFrom } : {}),
     nextHops,
     mode,
-    reason,
+    reason: problems.length === 0 ? reason : [reason, ...problems].join('; '),
     ...(installed === undefined ? {} : { kernel: kernelStatus(installed, context.deviceNames) }),
     state,
     sinceMs,
@@ -218,7 +237,9 @@ function withPeers(
   learned: LearnedRoute | undefined,
 ): readonly NextHopStatus[] {
   return nextHops.map((nextHop) => {
-    const peer = learned?.nextHops.find(({ address }) => address === nextHop.address)?.peer;
+    const isIt = ({ address, linkLocal }: LearnedNextHop) =>
+      address === nextHop.address || linkLocal === nextHop.address;
+    const peer = learned?.nextHops.find(isIt)?.peer;
     return peer === undefined ? nextHop : { ...nextHop, peer };
   });
 }
@@ -246,6 +267,8 @@ export function kernelStatus(
     table: route.table,
     protocol: route.protocol,
     metric: route.metric,
+    ...(route.source === undefined ? {} : { source: route.source }),
+    ...(route.mtuBytes === undefined ? {} : { mtuBytes: route.mtuBytes }),
     nextHops: route.nextHops.map((hop) => {
       const device = hop.interfaceIndex === undefined ? undefined : deviceNames.get(hop.interfaceIndex);
       return {

@@ -3,6 +3,7 @@
  *
  * Owns: the steps, their failures, and the device's status. Must not know: routes.
  */
+import { formatIpAddress, type IpAddress } from '../bgp/net/index.js';
 import type { Forwarding } from './forwarding.js';
 import { type HostState, readHost } from './host-state.js';
 import { KernelError } from './kernel/errors.js';
@@ -13,10 +14,21 @@ import {
   diffTunnel,
   type TunnelSpec,
   type TunnelWish,
+  tunnelAddress,
   tunnelProblem,
   underlayLink,
 } from './tunnel.js';
 import type { NodeFacts, TunnelStatus } from './types.js';
+
+type ReadyTunnel = Extract<TunnelUse, { readonly state: 'ready' }>;
+
+/** What routes of ours in the kernel have to do with the device. */
+export interface TunnelDemand {
+  /** One leads through it. */
+  readonly isUsed: boolean;
+  /** The sources that they name. */
+  readonly sources: ReadonlySet<IpAddress>;
+}
 
 /** Create, change, MTU, address, a few old addresses, up: what takes more steps does not converge. */
 const MAX_STEPS = 16;
@@ -31,6 +43,8 @@ export class TunnelKeeper {
   removals = 0;
   /** Nobody wishes for the device, and it stays only because routes of ours still lead through it. */
   isSurplus = false;
+  /** Addresses that stay only because routes of ours name them as their source. */
+  waiting: readonly IpAddress[] = [];
 
   constructor(kernel: Kernel, forwarding: Forwarding, device: string) {
     this.#kernel = kernel;
@@ -42,23 +56,29 @@ export class TunnelKeeper {
 
   /**
    * Brings the device to what is wished.
-   * @param inUse a route of ours in the kernel leads through it: then it stays, wished or not
+   * @param demand while a route leads through the device, it stays, wished or not
    * @returns the machine's state afterwards
    * @throws KernelError where the kernel cannot be read
    */
-  async settle(wish: TunnelWish, facts: NodeFacts, host: HostState, inUse: boolean): Promise<HostState> {
+  async settle(
+    wish: TunnelWish,
+    facts: NodeFacts,
+    host: HostState,
+    demand: TunnelDemand,
+  ): Promise<HostState> {
     this.isSurplus = false;
-    if (wish === 'wanted') return this.#make(facts, host);
+    this.waiting = [];
+    if (wish === 'wanted') return this.#make(facts, host, demand.sources);
     const link = host.links.find((candidate) => candidate.name === this.#device);
     const reason =
       wish === 'unwanted' ? 'no pool asks for IPIP' : 'this node has no pod subnet and no route needs it';
     this.status = { device: this.#device, state: 'unused', reason };
     this.use =
       link?.kind === 'ipip' && link.up
-        ? { state: 'ready', device: this.#device, interfaceIndex: link.index }
+        ? this.#usable(link, facts, host)
         : { state: 'absent', device: this.#device, reason };
     if (wish === 'keep' || link?.kind !== 'ipip') return host;
-    if (inUse) {
+    if (demand.isUsed) {
       this.isSurplus = true;
       return host;
     }
@@ -68,23 +88,28 @@ export class TunnelKeeper {
       this.removals++;
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
-      this.#failed(`${this.#device} is not needed any more, but cannot be removed: ${error.message}`, host);
+      this.#failed(
+        `${this.#device} is not needed any more, but cannot be removed: ${error.message}`,
+        facts,
+        host,
+      );
     }
     return readHost(this.#kernel);
   }
 
-  async #make(facts: NodeFacts, host: HostState): Promise<HostState> {
+  async #make(facts: NodeFacts, host: HostState, named: ReadonlySet<IpAddress>): Promise<HostState> {
     let now = host;
     for (let steps = 0; steps < MAX_STEPS; steps++) {
       const spec = describeTunnel(this.#device, facts, now.links, now.addresses);
-      const delta = diffTunnel(spec, now.links, now.addresses);
+      const delta = diffTunnel(spec, now.links, now.addresses, named);
       switch (delta.kind) {
         case 'done':
-          this.#ready(spec, delta.link);
+          this.waiting = delta.waiting.map(({ address }) => address);
+          this.#ready(spec, delta.link, facts, now);
           this.#checkFilters(facts, now);
           return now;
         case 'blocked':
-          this.#failed(delta.reason, now);
+          this.#failed(delta.reason, facts, now);
           return now;
         case 'step':
           try {
@@ -93,7 +118,7 @@ export class TunnelKeeper {
           } catch (error) {
             if (!(error instanceof KernelError)) throw error;
             now = await readHost(this.#kernel);
-            this.#failed(tunnelProblem(spec, delta.operation, error.code, error.message), now);
+            this.#failed(tunnelProblem(spec, delta.operation, error.code, error.message), facts, now);
             return now;
           }
           now = await readHost(this.#kernel);
@@ -102,30 +127,50 @@ export class TunnelKeeper {
           delta satisfies never;
       }
     }
-    this.#failed(`${this.#device} does not become what it is set to: another program changes it`, now);
+    this.#failed(`${this.#device} does not become what it is set to: another program changes it`, facts, now);
     return now;
   }
 
-  #ready(spec: TunnelSpec, link: KernelLink): void {
+  #ready(spec: TunnelSpec, link: KernelLink, facts: NodeFacts, host: HostState): void {
+    this.use = this.#usable(link, facts, host);
     this.status = {
       device: this.#device,
-      state: 'up',
-      reason: 'set up as described',
+      ...(this.use.problem === undefined
+        ? { state: 'up', reason: 'set up as described' }
+        : { state: 'failed', reason: this.use.problem }),
       local: spec.local,
       mtuBytes: spec.mtuBytes,
       ...(spec.address === undefined ? {} : { address: spec.address }),
     };
-    this.use = { state: 'ready', device: this.#device, interfaceIndex: link.index };
   }
 
   /** A device that is up goes on carrying packets, even where something about it cannot be put right. */
-  #failed(reason: string, { links }: HostState): void {
+  #failed(reason: string, facts: NodeFacts, host: HostState): void {
     this.status = { device: this.#device, state: 'failed', reason };
-    const link = links.find((candidate) => candidate.name === this.#device);
+    const link = host.links.find((candidate) => candidate.name === this.#device);
     this.use =
       link?.ipip?.remote === 0 && link.up
-        ? { state: 'ready', device: this.#device, interfaceIndex: link.index }
+        ? this.#usable(link, facts, host)
         : { state: 'absent', device: this.#device, reason };
+  }
+
+  /** What routes must know of the device. The kernel sends nothing from an outer source that it does not have. */
+  #usable(link: KernelLink, facts: NodeFacts, { links, addresses }: HostState): ReadyTunnel {
+    const wanted = tunnelAddress(facts);
+    const hasWanted = addresses.some(({ index, address }) => index === link.index && address === wanted);
+    const hasSource = underlayLink(facts.nodeAddress, links, addresses) !== undefined;
+    return {
+      state: 'ready',
+      device: this.#device,
+      interfaceIndex: link.index,
+      mtuBytes: link.mtuBytes,
+      ...(wanted === undefined || !hasWanted ? {} : { address: wanted }),
+      ...(hasSource
+        ? {}
+        : {
+            problem: `no device of this machine has the node address ${formatIpAddress(facts.nodeAddress)}: what is sent into ${this.#device} is dropped until it is back`,
+          }),
+    };
   }
 
   #checkFilters(facts: NodeFacts, { links, addresses }: HostState): void {

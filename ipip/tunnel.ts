@@ -11,8 +11,9 @@
  * - Address: the network address of the node's first subnet as /32. The kernel takes it as source for the node's own
  *   packets through the tunnel, so that answers come back through it; a /32 makes no connected route.
  * - Addresses are added before others are removed: with the last one the kernel silently drops all routes of a device.
+ *   One that routes name as their source goes only after they name the new one.
  */
-import { type Ipv4, ipv4, isIpv4, prefixAddress, prefixFamily } from '../bgp/net/index.js';
+import { type IpAddress, type Ipv4, ipv4, isIpv4, prefixAddress, prefixFamily } from '../bgp/net/index.js';
 import type { IpipParameters, KernelAddress, KernelLink, LinkOperation } from './kernel/kernel.js';
 import type { NodeFacts } from './types.js';
 
@@ -34,7 +35,12 @@ export interface TunnelSpec {
 
 /** One step, or why there is none that leads there. */
 export type TunnelDelta =
-  | { readonly kind: 'done'; readonly link: KernelLink }
+  | {
+      readonly kind: 'done';
+      readonly link: KernelLink;
+      /** Addresses that are in the way of nothing and go as soon as no route names them. */
+      readonly waiting: readonly KernelAddress[];
+    }
   | { readonly kind: 'step'; readonly operation: LinkOperation }
   | { readonly kind: 'blocked'; readonly reason: string };
 
@@ -64,6 +70,11 @@ export function underlayLink(
   return owner === undefined ? undefined : links.find((link) => link.index === owner.index);
 }
 
+/** The network address of the node's first IPv4 subnet. */
+export function tunnelAddress({ blocks }: Pick<NodeFacts, 'blocks'>): Ipv4 | undefined {
+  return blocks.map(prefixAddress).find(isIpv4);
+}
+
 export function describeTunnel(
   device: string,
   facts: NodeFacts,
@@ -71,14 +82,18 @@ export function describeTunnel(
   addresses: readonly KernelAddress[],
 ): TunnelSpec {
   const underlay = underlayLink(facts.nodeAddress, links, addresses);
-  const underlayMtu = underlay?.mtuBytes ?? DEFAULT_UNDERLAY_MTU_BYTES;
-  const block = facts.blocks.find((candidate) => prefixFamily(candidate) === 'ipv4');
-  const address = block === undefined ? undefined : prefixAddress(block);
+  const present = links.find((link) => link.name === device && link.kind === 'ipip');
+  // While no link has the node address, nothing says that the MTU has changed.
+  const mtuBytes =
+    underlay === undefined && present !== undefined
+      ? present.mtuBytes
+      : (underlay?.mtuBytes ?? DEFAULT_UNDERLAY_MTU_BYTES) - OUTER_HEADER_BYTES;
+  const address = tunnelAddress(facts);
   return {
     device,
     local: facts.nodeAddress,
-    mtuBytes: Math.max(underlayMtu - OUTER_HEADER_BYTES, MIN_MTU_BYTES),
-    ...(address === undefined || !isIpv4(address) ? {} : { address }),
+    mtuBytes: Math.max(mtuBytes, MIN_MTU_BYTES),
+    ...(address === undefined ? {} : { address }),
   };
 }
 
@@ -86,11 +101,15 @@ function ipipParameters(spec: TunnelSpec): IpipParameters {
   return { local: spec.local, remote: ipv4(0), ttl: OUTER_TTL, pathMtuDiscovery: true };
 }
 
-/** The next step from what there is to `spec`; ask again with what there is then, until it is done. */
+/**
+ * The next step from what there is to `spec`; ask again with what there is then, until it is done.
+ * @param named sources that routes of ours name: the kernel drops such a route, without a word, with its source
+ */
 export function diffTunnel(
   spec: TunnelSpec,
   links: readonly KernelLink[],
   addresses: readonly KernelAddress[],
+  named: ReadonlySet<IpAddress>,
 ): TunnelDelta {
   const step = (operation: LinkOperation): TunnelDelta => ({ kind: 'step', operation });
   const parameters = ipipParameters(spec);
@@ -123,13 +142,12 @@ export function diffTunnel(
       address: { index, address: spec.address, lengthBits: HOST_BITS },
     });
   }
-  const surplus = present.find((entry) => !isWanted(entry));
   // Without a subnet of our own any address will do: taking the last one away would drop the routes.
-  if (surplus !== undefined && spec.address !== undefined) {
-    return step({ op: 'removeAddress', address: surplus });
-  }
+  const surplus = spec.address === undefined ? [] : present.filter((entry) => !isWanted(entry));
+  const free = surplus.find((entry) => entry.address === spec.address || !named.has(entry.address));
+  if (free !== undefined) return step({ op: 'removeAddress', address: free });
   if (!link.up) return step({ op: 'setUp', index });
-  return { kind: 'done', link };
+  return { kind: 'done', link, waiting: surplus };
 }
 
 /** What a refusal to make or change the device means, by the kernel's code. */

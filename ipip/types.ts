@@ -3,8 +3,8 @@
  *
  * Owns: the contract with the agent. Must not know: BGP sessions, resources, rtnetlink.
  */
-import type { IpAddress, Ipv4, Prefix } from '../bgp/net/index.js';
-import type { RouteType } from './kernel/kernel.js';
+import type { IpAddress, Ipv4, Ipv6, Prefix } from '../bgp/net/index.js';
+import type { NeighbourState, RouteType } from './kernel/kernel.js';
 
 /** When a pod prefix goes through IPIP: Calico's word for it (`IPPool.spec.ipipMode`). */
 export type IpipMode = 'Always' | 'CrossSubnet' | 'Never';
@@ -35,6 +35,10 @@ export interface LearnedNextHop {
   readonly peer?: string;
   /** What the node at this address says of itself. Absent: it says nothing, or it is no node of the cluster. */
   readonly facts?: NextHopFacts;
+  /** The same machine's address on the link of `device` (RFC 2545 section 3): used where `address` is not on-link. */
+  readonly linkLocal?: Ipv6;
+  /** The device of the session that it was learned by: what a link-local address means depends on it. */
+  readonly device?: string;
 }
 
 /** A prefix that a peer offers: the reachability that the Rib chose. */
@@ -62,6 +66,8 @@ export interface PoolFacts {
 export interface NodeFacts {
   /** The address other nodes reach this one at: the outer source of IPIP. */
   readonly nodeAddress: Ipv4;
+  /** Its IPv6 address, where it has one. */
+  readonly nodeAddress6?: Ipv6;
   /** This node's own pod subnets. The first IPv4 one names the tunnel's address. */
   readonly blocks: readonly Prefix[];
   readonly pools: readonly PoolFacts[];
@@ -128,7 +134,7 @@ export type RouteMode = 'direct' | 'ipip' | 'local' | 'blackhole' | 'none';
  * - `pending`: not tried yet.
  * - `conflict`: another program holds the same prefix at our metric; ours is not installed.
  * - `shadowed`: installed, but a better-metric route of another program wins.
- * - `failed`: cannot be installed; `reason` says why. It is tried again.
+ * - `failed`: cannot be installed, or is installed and cannot carry packets; `reason` says why. It is tried again.
  * - `stale`: in use, but not confirmed since its peer (or this agent) restarted.
  * - `blackhole`: an own subnet with no connected route: its packets are dropped here.
  */
@@ -141,6 +147,11 @@ export interface NextHopStatus {
   readonly mode: 'direct' | 'ipip' | 'none';
   /** The name of the peer that told of it; absent where no one did in this run. */
   readonly peer?: string;
+  /**
+   * What the kernel knows of the machine that takes the packets: the next hop itself where it is on a link, else the
+   * gateway towards it. Absent: nothing, as before the first packet.
+   */
+  readonly neighbour?: NeighbourState;
 }
 
 /** Our route as the kernel holds it. */
@@ -149,6 +160,10 @@ export interface KernelRouteStatus {
   readonly table: number;
   readonly protocol: number;
   readonly metric: number;
+  /** The source of this node's own packets; absent: the kernel chooses. */
+  readonly source?: IpAddress;
+  /** Absent: that of the device. */
+  readonly mtuBytes?: number;
   readonly nextHops: readonly {
     readonly gateway?: IpAddress;
     readonly device?: string;

@@ -15,6 +15,10 @@ export function renderRoutes(routes: readonly ShownRoute[], options: TextOptions
       title: 'DEVICE',
       cell: ({ nextHops }) => unique(nextHops.map(({ device }) => device ?? '-')).join(','),
     },
+    {
+      title: 'NEIGHBOUR',
+      cell: ({ nextHops }) => nextHops.map(({ neighbour }) => neighbour ?? '-').join(','),
+    },
     { title: 'MODE', cell: ({ mode }) => mode },
     { title: 'STATE', cell: ({ state }) => state },
     { title: 'FROM', cell: fromCell },

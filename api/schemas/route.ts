@@ -24,6 +24,19 @@ export const ROUTE_STATES = [
   'blackhole',
 ] as const;
 
+/** Of an ARP or neighbour discovery entry, in the words of iproute2. */
+export const NEIGHBOUR_STATES = [
+  'incomplete',
+  'reachable',
+  'stale',
+  'delay',
+  'probe',
+  'failed',
+  'noarp',
+  'permanent',
+  'none',
+] as const;
+
 export const PEER_TYPES = ['ibgp', 'ebgp'] as const;
 
 const LearnedFrom = record({
@@ -39,6 +52,10 @@ const NextHop = record({
   peer: orNull(
     Type.String(),
     'the name of the peer that told of it, as in /peers; null: kept from an earlier run',
+  ),
+  neighbour: orNull(
+    Type.Enum(NEIGHBOUR_STATES),
+    'what the kernel knows of the machine that takes the packets, the next hop or the gateway towards it; it decides nothing. null: nothing (yet)',
   ),
 });
 
@@ -58,6 +75,8 @@ const KernelRoute = record({
   table: count(),
   protocol: count('who installed it; ours is the route protocol of the settings'),
   metric: count(),
+  source: orNull(Type.String(), "of this node's own packets; null: the kernel chooses"),
+  mtu: orNull(count(), 'in octets; null: that of the device'),
   nextHops: list(KernelNextHop),
 });
 

@@ -48,20 +48,26 @@ export type AttributeReader<T> = (target: T, bytes: Buffer, offset: number, leng
 /** Readers by attribute type; types without one are skipped. */
 export type AttributeTable<T> = Readonly<Record<number, AttributeReader<T>>>;
 
-/** Runs the table over the attributes between two offsets. @throws KernelError `KERNEL_MALFORMED` */
+/**
+ * Runs the table over the attributes between two offsets.
+ * @param onOther called for each attribute that the table has no reader for
+ * @throws KernelError `KERNEL_MALFORMED`
+ */
 export function readAttributes<T>(
   bytes: Buffer,
   start: number,
   end: number,
   table: AttributeTable<T>,
   target: T,
+  onOther?: () => void,
 ): void {
   let offset = start;
   while (offset + ATTRIBUTE_HEADER_BYTES <= end) {
     const length = bytes.readUInt16LE(offset);
     if (length < ATTRIBUTE_HEADER_BYTES || offset + length > end) throw malformed('attribute');
     const reader = table[bytes.readUInt16LE(offset + 2) & ATTRIBUTE_TYPE_MASK];
-    reader?.(target, bytes, offset + ATTRIBUTE_HEADER_BYTES, length - ATTRIBUTE_HEADER_BYTES);
+    if (reader === undefined) onOther?.();
+    else reader(target, bytes, offset + ATTRIBUTE_HEADER_BYTES, length - ATTRIBUTE_HEADER_BYTES);
     offset += align(length);
   }
 }
@@ -155,6 +161,14 @@ export class MessageWriter {
 
   attributeAddress(type: number, value: IpAddress): this {
     return this.#attributeHeader(type, isIpv4(value) ? 4 : 16).address(value);
+  }
+
+  /** rtvia = family(2) address, the family in the machine's own byte order. */
+  attributeVia(type: number, family: number, value: IpAddress): this {
+    return this.#attributeHeader(type, 2 + (isIpv4(value) ? 4 : 16))
+      .u16(family)
+      .address(value)
+      .#pad();
   }
 
   /** Zero-terminated. */

@@ -52,8 +52,15 @@ export interface KernelRoute {
   /** `rtm_protocol`: who installed it. */
   readonly protocol: number;
   readonly type: RouteType;
-  /** `RTA_PREFSRC`; routes of ours name none. */
+  /**
+   * `RTA_PREFSRC`: the source of this machine's own packets. The kernel takes only an address that it has; when that
+   * address goes, it drops an IPv4 route without a word, and takes the source off an IPv6 route likewise.
+   */
   readonly source?: IpAddress;
+  /** `RTAX_MTU`, without a lock: path MTU discovery still lowers it. Absent: that of the device. */
+  readonly mtuBytes?: number;
+  /** Other metrics than the MTU, or a lock on it; routes of ours have none. */
+  readonly hasOtherMetrics?: true;
   /** Empty for a blackhole and its like. */
   readonly nextHops: readonly KernelNextHop[];
 }
@@ -84,12 +91,43 @@ export interface KernelAddress {
   readonly index: InterfaceIndex;
   readonly address: IpAddress;
   readonly lengthBits: number;
+  /** `IFA_F_SECONDARY`: not the first of its subnet, or an IPv6 temporary address. */
+  readonly secondary?: true;
+  /** Duplicate address detection is not over, or found a duplicate: not to be used. */
+  readonly tentative?: true;
+  /** Its scope is narrower than global: it is of use on its link only. */
+  readonly narrow?: true;
+}
+
+/** `ndm_state` (linux/neighbour.h) in the words of iproute2. */
+export type NeighbourState =
+  | 'incomplete'
+  | 'reachable'
+  | 'stale'
+  | 'delay'
+  | 'probe'
+  | 'failed'
+  | 'noarp'
+  | 'permanent'
+  | 'none';
+
+/** What the kernel knows of the link-layer address of a machine on one of its links (ARP, IPv6 neighbour discovery). */
+export interface KernelNeighbour {
+  readonly index: InterfaceIndex;
+  readonly address: IpAddress;
+  readonly state: NeighbourState;
 }
 
 /** How the kernel would reach an address now. */
 export type Lookup =
   /** On the link itself, by the route of `prefix`. */
-  | { readonly kind: 'onlink'; readonly interfaceIndex: InterfaceIndex; readonly prefix: Prefix }
+  | {
+      readonly kind: 'onlink';
+      readonly interfaceIndex: InterfaceIndex;
+      readonly prefix: Prefix;
+      /** The kernel takes it as a gateway only with `RTNH_F_ONLINK`: its route is none to a connected network. */
+      readonly needsOnlink?: true;
+    }
   /** Through a gateway. */
   | {
       readonly kind: 'gateway';
@@ -143,6 +181,12 @@ export type KernelEvent =
     }
   | { readonly kind: 'link'; readonly change: 'new' | 'gone'; readonly link: KernelLink }
   | { readonly kind: 'address' }
+  /** `gone`: the kernel forgot it. */
+  | {
+      readonly kind: 'neighbour';
+      readonly change: 'new' | 'gone';
+      readonly neighbour: KernelNeighbour;
+    }
   /** The kernel could not hold all events: anything may have changed. */
   | { readonly kind: 'lost' };
 
@@ -159,6 +203,8 @@ export interface Kernel {
   checkPermission(): Promise<void>;
   links(): Promise<readonly KernelLink[]>;
   addresses(): Promise<readonly KernelAddress[]>;
+  /** Both families, of every device. */
+  neighbours(): Promise<readonly KernelNeighbour[]>;
   /** Both families of the main table, or only the routes of one protocol. */
   routes(protocol?: number): Promise<readonly KernelRoute[]>;
   /** One answer per address, in order. */

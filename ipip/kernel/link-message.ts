@@ -44,6 +44,10 @@ const IFINFOMSG_BYTES = 16;
 const IFADDRMSG_BYTES = 8;
 const IFF_UP = 0x1;
 const IFF_LOWER_UP = 0x10000;
+const IFA_F_SECONDARY = 0x01;
+const IFA_F_DADFAILED = 0x08;
+const IFA_F_TENTATIVE = 0x40;
+const RT_SCOPE_UNIVERSE = 0;
 
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
@@ -147,10 +151,14 @@ export function decodeAddress(bytes: Buffer, { body, end }: MessageView): Kernel
   readAttributes(bytes, body + IFADDRMSG_BYTES, end, ADDRESS_ATTRIBUTES, fields);
   const address = fields.local ?? fields.address;
   if (address === undefined) return undefined;
+  const flags = bytes.readUInt8(body + 2);
   return {
     index: interfaceIndex(bytes.readUInt32LE(body + 4)),
     address,
     lengthBits: bytes.readUInt8(body + 1),
+    ...((flags & IFA_F_SECONDARY) === 0 ? {} : { secondary: true }),
+    ...((flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0 ? {} : { tentative: true }),
+    ...(bytes.readUInt8(body + 3) === RT_SCOPE_UNIVERSE ? {} : { narrow: true }),
   };
 }
 

@@ -53,6 +53,8 @@ const RT_SCOPE_UNIVERSE = 0;
 /** In a deletion: any scope. */
 const RT_SCOPE_NOWHERE = 255;
 const RTNH_F_DEAD = 1;
+/** `ip` prints it as "scope link": what is on a link without a gateway. */
+const RT_SCOPE_LINK = 253;
 const RTNH_F_ONLINK = 4;
 const RTNH_F_LINKDOWN = 16;
 /** An entry of the cache (a redirect, a path MTU), not of the table. */
@@ -65,9 +67,11 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
+const RTAX_MTU = 2;
 
 const ROUTE_TYPES: Readonly<Record<number, RouteType>> = {
   1: 'unicast',
@@ -119,8 +123,14 @@ export function encodeRouteOperation(
     .u32(only?.onlink === true ? RTNH_F_ONLINK : 0)
     .attributeAddress(RTA_DST, prefixAddress(route.prefix))
     .attributeU32(RTA_PRIORITY, route.metric);
+  const { source, mtuBytes } = route;
+  // A deletion names what makes the route ours, not all that it says: neither of the two is part of any key.
+  if (!isDelete && source !== undefined) writer.attributeAddress(RTA_PREFSRC, source);
+  if (!isDelete && mtuBytes !== undefined) {
+    writer.nested(RTA_METRICS, () => writer.attributeU32(RTAX_MTU, mtuBytes));
+  }
   if (only !== undefined) {
-    writeNextHop(writer, only);
+    writeNextHop(writer, route, only);
     if (only.interfaceIndex !== undefined) writer.attributeU32(RTA_OIF, only.interfaceIndex);
   } else if (route.nextHops.length > 1) {
     writer.nested(RTA_MULTIPATH, () => {
@@ -129,7 +139,7 @@ export function encodeRouteOperation(
         writer.sized(() => {
           writer.u8(nextHop.onlink ? RTNH_F_ONLINK : 0).u8((nextHop.weight ?? 1) - 1);
           writer.u32(nextHop.interfaceIndex ?? 0);
-          writeNextHop(writer, nextHop);
+          writeNextHop(writer, route, nextHop);
         });
       }
     });
@@ -137,8 +147,11 @@ export function encodeRouteOperation(
   writer.end();
 }
 
-function writeNextHop(writer: MessageWriter, nextHop: KernelNextHop): void {
-  if (nextHop.gateway !== undefined) writer.attributeAddress(RTA_GATEWAY, nextHop.gateway);
+function writeNextHop(writer: MessageWriter, { prefix }: KernelRoute, { gateway }: KernelNextHop): void {
+  if (gateway === undefined) return;
+  if (isIpv4(gateway) || prefixFamily(prefix) === 'ipv6') writer.attributeAddress(RTA_GATEWAY, gateway);
+  // RFC 8950: an IPv4 route through an IPv6 gateway.
+  else writer.attributeVia(RTA_VIA, AF_INET6, gateway);
 }
 
 /** Asks for all routes of the main table; protocol 0 is every protocol. */
@@ -185,6 +198,8 @@ interface RouteFields {
   table: number;
   metric: number;
   source: IpAddress | undefined;
+  mtuBytes: number | undefined;
+  hasOtherMetrics: boolean;
   gateway: IpAddress | undefined;
   output: InterfaceIndex | undefined;
   paths: KernelNextHop[] | undefined;
@@ -201,6 +216,12 @@ const PATH_ATTRIBUTES: AttributeTable<PathFields> = {
   // rtvia = family(2) address: an IPv6 gateway of an IPv4 route.
   [RTA_VIA]: (path, bytes, offset, length) => {
     path.gateway = readAddress(bytes, offset + 2, length - 2);
+  },
+};
+
+const METRIC_ATTRIBUTES: AttributeTable<RouteFields> = {
+  [RTAX_MTU]: (route, bytes, offset) => {
+    route.mtuBytes = bytes.readUInt32LE(offset);
   },
 };
 
@@ -222,6 +243,11 @@ const ROUTE_ATTRIBUTES: AttributeTable<RouteFields> = {
   },
   [RTA_PREFSRC]: (route, bytes, offset, length) => {
     route.source = readAddress(bytes, offset, length);
+  },
+  [RTA_METRICS]: (route, bytes, offset, length) => {
+    readAttributes(bytes, offset, offset + length, METRIC_ATTRIBUTES, route, () => {
+      route.hasOtherMetrics = true;
+    });
   },
   [RTA_TABLE]: (route, bytes, offset) => {
     route.table = bytes.readUInt32LE(offset);
@@ -305,6 +331,8 @@ export function decodeRoute(bytes: Buffer, message: MessageView, pool: NextHopPo
     table: bytes.readUInt8(body + 4),
     metric: 0,
     source: undefined,
+    mtuBytes: undefined,
+    hasOtherMetrics: false,
     gateway: undefined,
     output: undefined,
     paths: undefined,
@@ -322,12 +350,22 @@ export function decodeRoute(bytes: Buffer, message: MessageView, pool: NextHopPo
     protocol: bytes.readUInt8(body + 5),
     type,
     ...(fields.source === undefined ? {} : { source: fields.source }),
+    ...(fields.mtuBytes === undefined ? {} : { mtuBytes: fields.mtuBytes }),
+    ...(fields.hasOtherMetrics ? { hasOtherMetrics: true } : {}),
     nextHops: leadsOut ? (fields.paths ?? pool.single(fields.gateway, fields.output, flags)) : NO_NEXT_HOPS,
   };
 }
 
-/** Reads the matched entry as the answer to "how is `address` reached". */
-export function lookupOf(address: IpAddress, route: KernelRoute): Lookup {
+/** `rtm_scope` of a route message. */
+export function routeScope(bytes: Buffer, { body }: MessageView): number {
+  return bytes.readUInt8(body + 6);
+}
+
+/**
+ * Reads the matched entry as the answer to "how is `address` reached".
+ * @param scope `rtm_scope` of the entry; IPv6 knows no other than universe
+ */
+export function lookupOf(address: IpAddress, route: KernelRoute, scope: number): Lookup {
   if (route.type === 'local') return { kind: 'local' };
   if (route.type !== 'unicast') return { kind: 'unreachable', reason: `its route is of type ${route.type}` };
   // Where several ways are equal, one through a gateway is enough to make the address not on-link.
@@ -337,7 +375,14 @@ export function lookupOf(address: IpAddress, route: KernelRoute): Lookup {
   const { prefix } = route;
   // A host route "ADDRESS via ADDRESS onlink" (usual in clouds) says on-link in other words.
   if (hop.gateway === undefined || hop.gateway === address) {
-    return { kind: 'onlink', interfaceIndex: hop.interfaceIndex, prefix };
+    // As fib_check_nh_v4_gw and ip6_route_check_nh see it: a gateway must be on a link by a route of its own.
+    const isPlain = hop.gateway === undefined && (!isIpv4(address) || scope >= RT_SCOPE_LINK);
+    return {
+      kind: 'onlink',
+      interfaceIndex: hop.interfaceIndex,
+      prefix,
+      ...(isPlain ? {} : { needsOnlink: true }),
+    };
   }
   return { kind: 'gateway', gateway: hop.gateway, interfaceIndex: hop.interfaceIndex, prefix };
 }

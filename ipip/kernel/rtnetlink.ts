@@ -26,6 +26,7 @@ import {
   type KernelAddress,
   type KernelEvent,
   type KernelLink,
+  type KernelNeighbour,
   type KernelRoute,
   type LinkOperation,
   type Lookup,
@@ -44,6 +45,7 @@ import {
   RTM_NEWADDR,
   RTM_NEWLINK,
 } from './link-message.js';
+import { decodeNeighbour, encodeNeighbourDump, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour-message.js';
 import {
   decodeRoute,
   encodeLookup,
@@ -53,6 +55,7 @@ import {
   NextHopPool,
   RTM_DELROUTE,
   RTM_NEWROUTE,
+  routeScope,
 } from './route-message.js';
 import { NetlinkSocket } from './socket.js';
 
@@ -66,8 +69,8 @@ const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 const AF_INET = 2;
 
-/** Link, IPv4 and IPv6 addresses, IPv4 and IPv6 routes (RTMGRP_*). */
-const EVENT_GROUPS = 0x001 | 0x010 | 0x040 | 0x100 | 0x400;
+/** Link, neighbours, IPv4 and IPv6 addresses, IPv4 and IPv6 routes (RTMGRP_*). */
+const EVENT_GROUPS = 0x001 | 0x004 | 0x010 | 0x040 | 0x100 | 0x400;
 /** Messages in one send(2); more brings no speed and holds the kernel's lock longer. */
 const BATCH_SIZE = 512;
 /** The kernel hands out a dump in parts of at most 32 KB. */
@@ -75,6 +78,11 @@ const RECEIVE_BYTES = 64 * 1024;
 /** A dump is repeated while the tables change under it; after so many times we take what there is for an error. */
 const DUMP_ATTEMPTS = 8;
 const MAX_SEQUENCE = 0xffff_ffff;
+
+/** What came back for one message of an exchange. `scope`: `rtm_scope`, which is no part of a route's identity. */
+type Reply =
+  | { readonly route: KernelRoute; readonly scope: number; readonly error?: never }
+  | { readonly error: KernelError; readonly route?: never };
 
 /** Linux's own routing tables, of the network namespace that this process runs in. */
 export function rtnetlinkKernel(): Kernel {
@@ -134,6 +142,12 @@ class RtnetlinkKernel implements Kernel {
     );
   }
 
+  neighbours(): Promise<readonly KernelNeighbour[]> {
+    return this.#exclusive(() =>
+      this.#dump((sequence) => encodeNeighbourDump(this.#writer, sequence), RTM_NEWNEIGH, decodeNeighbour),
+    );
+  }
+
   routes(protocol = 0): Promise<readonly KernelRoute[]> {
     return this.#exclusive(async () => {
       // A fresh pool per full reading: next hops that nobody uses any more are forgotten.
@@ -168,7 +182,7 @@ class RtnetlinkKernel implements Kernel {
         });
         chunk.forEach((address, index) => {
           const reply = replies[index];
-          if (reply?.route !== undefined) answers.push(lookupOf(address, reply.route));
+          if (reply?.route !== undefined) answers.push(lookupOf(address, reply.route, reply.scope));
           else
             answers.push({
               kind: 'unreachable',
@@ -249,14 +263,14 @@ class RtnetlinkKernel implements Kernel {
     count: number,
     encode: (index: number, sequence: number) => void,
     acknowledged = false,
-  ): Promise<readonly (RouteResult | undefined)[]> {
+  ): Promise<readonly (Reply | undefined)[]> {
     const socket = this.#socket();
     const first = this.#sequences(count);
     this.#writer.reset();
     for (let index = 0; index < count; index++) encode(index, first + index);
     await socket.send(this.#writer.bytes());
 
-    const replies: (RouteResult | undefined)[] = new Array(count).fill(undefined);
+    const replies: (Reply | undefined)[] = new Array(count).fill(undefined);
     let finished = false;
     for (;;) {
       const length = socket.receive(this.#buffer);
@@ -271,7 +285,7 @@ class RtnetlinkKernel implements Kernel {
           if (isLast) finished = true;
         } else if (message.type === RTM_NEWROUTE || message.type === RTM_DELROUTE) {
           const route = decodeRoute(this.#buffer, message, this.#pool);
-          if (route !== undefined) replies[index] = { route };
+          if (route !== undefined) replies[index] = { route, scope: routeScope(this.#buffer, message) };
           if (isLast && !acknowledged) finished = true;
         }
       });
@@ -377,6 +391,12 @@ class RtnetlinkKernel implements Kernel {
       case RTM_NEWADDR:
       case RTM_DELADDR:
         return { kind: 'address' };
+      case RTM_NEWNEIGH:
+      case RTM_DELNEIGH: {
+        const neighbour = decodeNeighbour(this.#eventBuffer, message);
+        if (neighbour === undefined) return undefined;
+        return { kind: 'neighbour', change: message.type === RTM_NEWNEIGH ? 'new' : 'gone', neighbour };
+      }
       default:
         return undefined;
     }

@@ -100,7 +100,10 @@ function int32(value: number): Buffer {
 export interface NetlinkSocketOptions {
   /** Bit mask of the multicast groups to hear (`RTMGRP_*`); 0 for a request socket. */
   readonly groups: number;
-  /** Messages that this netlink port caused are dropped by the kernel before they are queued. */
+  /**
+   * Messages that this netlink port caused are dropped by the kernel before they are queued, and so is what a bridge
+   * says of its ports: it tells of every MAC address that it learns with the message of a neighbour.
+   */
   readonly ignorePort?: number;
 }
 
@@ -242,14 +245,22 @@ export class NetlinkSocket {
     setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, size, 4);
   }
 
-  /** Classic BPF: drop the message whose `nlmsg_pid` (offset 12) is `port`, keep all others. */
+  /**
+   * Classic BPF: drop the message whose `nlmsg_pid` (offset 12) is `port`, or whose `nlmsg_type` (offset 4) is
+   * RTM_NEWNEIGH or RTM_DELNEIGH while its family (offset 16) is AF_BRIDGE; keep all others.
+   */
   #ignorePort(port: number): void {
     // BPF loads big-endian from a field that is in host order.
     const wanted = Buffer.alloc(4);
     wanted.writeUInt32LE(port);
     const program: readonly (readonly [code: number, jumpTrue: number, jumpFalse: number, k: number])[] = [
       [0x20, 0, 0, 12], // BPF_LD | BPF_W | BPF_ABS
-      [0x15, 0, 1, wanted.readUInt32BE(0)], // BPF_JMP | BPF_JEQ | BPF_K
+      [0x15, 5, 0, wanted.readUInt32BE(0)], // BPF_JMP | BPF_JEQ | BPF_K: to "drop"
+      [0x28, 0, 0, 4], // BPF_LD | BPF_H | BPF_ABS
+      [0x15, 1, 0, 0x1c00], // RTM_NEWNEIGH: to the family
+      [0x15, 0, 3, 0x1d00], // neither it nor RTM_DELNEIGH: to "keep"
+      [0x30, 0, 0, 16], // BPF_LD | BPF_B | BPF_ABS
+      [0x15, 0, 1, 7], // AF_BRIDGE; else to "keep"
       [0x06, 0, 0, 0], // BPF_RET: drop
       [0x06, 0, 0, 0xffffffff], // BPF_RET: keep whole
     ];

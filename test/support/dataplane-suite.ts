@@ -362,7 +362,9 @@ export function dataplaneSuite(make: () => Machine): void {
       await apply(learned('10.244.3.0/24', '192.168.2.11'));
       machine.addDevice('eth1', '192.168.2.1/24');
       await plane.changed(() => plane.state('10.244.3.0/24') === 'ok');
-      expect(ourRoutes()).toEqual(['10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 metric 2048']);
+      expect(ourRoutes()).toEqual([
+        '10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 src 192.168.1.11 metric 2048',
+      ]);
       expect(plane.events).toContainEqual({
         kind: 'nextHopChanged',
         nextHop: ip('192.168.2.11'),

@@ -7,6 +7,8 @@
  * - a route with several ways out stays while one is left, and names the others as dead;
  * - an IPv6 route takes no next hop twice;
  * - a deletion removes only the route with its key, protocol and next hops;
+ * - an address takes the IPv4 routes along that name it as their source, and comes off the IPv6 ones, without a word;
+ * - the first address of a subnet takes the others of it along;
  * - events of our own operations are not heard.
  *
  * It fails on demand.
@@ -14,6 +16,7 @@
 import {
   type IpAddress,
   isIpv4,
+  isLinkLocal,
   type Prefix,
   prefixContainsAddress,
   prefixFamily,
@@ -29,11 +32,13 @@ import {
   type KernelAddress,
   type KernelEvent,
   type KernelLink,
+  type KernelNeighbour,
   type KernelNextHop,
   type KernelRoute,
   type LinkOperation,
   type Lookup,
   MAIN_TABLE,
+  type NeighbourState,
   type RouteOperation,
   type RouteResult,
 } from '../../ipip/kernel/kernel.js';
@@ -43,6 +48,7 @@ export type FakeCall =
   | 'checkPermission'
   | 'links'
   | 'addresses'
+  | 'neighbours'
   | 'routes'
   | 'lookup'
   | 'apply'
@@ -54,6 +60,7 @@ const PROTOCOL_KERNEL = 2;
 export class FakeKernel implements Kernel {
   readonly #links = new Map<InterfaceIndex, KernelLink>();
   #addresses: KernelAddress[] = [];
+  #neighbours: KernelNeighbour[] = [];
   /** In the kernel's order: by metric, and in order of arrival where that is the same. */
   readonly #routes = new Map<Prefix, KernelRoute[]>();
   readonly #failures: { readonly call: FakeCall; readonly error: KernelError }[] = [];
@@ -108,10 +115,17 @@ export class FakeKernel implements Kernel {
     return [...this.#addresses];
   }
 
+  async neighbours(): Promise<readonly KernelNeighbour[]> {
+    this.#called('neighbours');
+    return [...this.#neighbours];
+  }
+
   async routes(protocol = 0): Promise<readonly KernelRoute[]> {
     this.#called('routes');
     const routes = this.allRoutes().filter((route) => protocol === 0 || route.protocol === protocol);
-    return routes.map((route) => this.#asRead(route));
+    // One table after the other.
+    const inOrder = [...routes.filter(isOfIpv4), ...routes.filter((route) => !isOfIpv4(route))];
+    return inOrder.map((route) => this.#asRead(route));
   }
 
   allAddresses(): readonly KernelAddress[] {
@@ -207,9 +221,23 @@ export class FakeKernel implements Kernel {
 
   addAddress(address: KernelAddress): void {
     if (this.#addresses.some((entry) => sameAddress(entry, address))) return;
-    this.#addresses.push(address);
+    const isSecondary = this.#addresses.some((entry) => isPrimaryOf(entry, address));
+    this.#addresses.push(isSecondary ? { ...address, secondary: true } : address);
     this.#emit({ kind: 'address' });
     if (this.#link(address.index).up) this.#addConnected(address);
+  }
+
+  /** What the kernel learns of a machine on a link; without a state it forgets it. */
+  setNeighbour(index: InterfaceIndex, address: IpAddress, state: NeighbourState | undefined): void {
+    const known = this.#neighbours.find((entry) => entry.index === index && entry.address === address);
+    this.#neighbours = this.#neighbours.filter((entry) => entry !== known);
+    if (state === undefined) {
+      if (known !== undefined) this.#emit({ kind: 'neighbour', change: 'gone', neighbour: known });
+      return;
+    }
+    const neighbour = { index, address, state };
+    this.#neighbours.push(neighbour);
+    this.#emit({ kind: 'neighbour', change: 'new', neighbour });
   }
 
   setUp(index: InterfaceIndex, up: boolean): void {
@@ -305,6 +333,11 @@ export class FakeKernel implements Kernel {
       route.nextHops.findIndex((other) => sameWay(other, hop)) !== index;
     if (prefixFamily(route.prefix) === 'ipv6' && route.nextHops.some(isTwice))
       return kernelError(17, 'the kernel refused');
+    const { source } = route;
+    if (source !== undefined && !this.#addresses.some(({ address }) => address === source)) {
+      const text = isIpv4(source) ? 'Invalid prefsrc address' : 'Invalid source address';
+      return kernelError(22, 'the kernel refused', text);
+    }
     for (const hop of route.nextHops) {
       const link = hop.interfaceIndex === undefined ? undefined : this.#links.get(hop.interfaceIndex);
       const isOnlink = hop.onlink || hop.gateway === undefined;
@@ -314,9 +347,15 @@ export class FakeKernel implements Kernel {
       }
       if (hop.onlink || hop.gateway === undefined) continue;
       if (link?.up !== true) return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
+      if (isLinkLocal(hop.gateway)) continue;
       const lookup = this.#lookup(hop.gateway);
       if (lookup.kind === 'unreachable') {
         return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
+      }
+      if (lookup.kind === 'onlink' && lookup.needsOnlink === true) {
+        return isIpv4(hop.gateway)
+          ? kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway')
+          : kernelError(113, 'the kernel refused');
       }
       if (lookup.kind !== 'onlink') {
         return kernelError(22, 'the kernel refused', 'Nexthop has invalid gateway');
@@ -335,8 +374,9 @@ export class FakeKernel implements Kernel {
     }
     const { prefix } = route;
     const { interfaceIndex: index } = hop;
-    return hop.gateway === undefined || hop.gateway === address
-      ? { kind: 'onlink', interfaceIndex: index, prefix }
+    if (hop.gateway === undefined) return { kind: 'onlink', interfaceIndex: index, prefix };
+    return hop.gateway === address
+      ? { kind: 'onlink', interfaceIndex: index, prefix, needsOnlink: true }
       : { kind: 'gateway', gateway: hop.gateway, interfaceIndex: index, prefix };
   }
 
@@ -359,19 +399,27 @@ export class FakeKernel implements Kernel {
   }
 
   #removeAddress(address: KernelAddress): void {
-    if (!this.#addresses.some((entry) => sameAddress(entry, address))) {
-      throw kernelError(99, 'the kernel refused');
-    }
-    this.#addresses = this.#addresses.filter((entry) => !sameAddress(entry, address));
+    const gone = this.#addresses.find((entry) => sameAddress(entry, address));
+    if (gone === undefined) throw kernelError(99, 'the kernel refused');
+    this.#addresses = this.#addresses.filter((entry) => entry !== gone);
+    const others = this.#addresses.filter((entry) => isPrimaryOf(gone, entry));
+    this.#addresses = this.#addresses.filter((entry) => !others.includes(entry));
     const isLast = !this.#addresses.some((entry) => entry.index === address.index);
     if (isLast && isIpv4(address.address)) this.#dropRoutesOf(address.index);
+    for (const { address: source } of [gone, ...others]) this.#dropSource(source);
+    this.#emit({ kind: 'address' });
+  }
+
+  /** An address that no device has any more: silently, as with all that goes with something else. */
+  #dropSource(source: IpAddress): void {
+    if (this.#addresses.some((entry) => entry.address === source)) return;
     for (const [prefix, routes] of this.#routes) {
+      const kept = routes.filter((route) => !isIpv4(source) || route.source !== source);
       this.#routes.set(
         prefix,
-        routes.filter((route) => route.protocol !== PROTOCOL_KERNEL || route.source !== address.address),
+        kept.map((route) => (route.source === source ? withoutSource(route) : route)),
       );
     }
-    this.#emit({ kind: 'address' });
   }
 
   /** Silently: the kernel announces none of it. A route with another way out stays. */
@@ -454,4 +502,22 @@ function sameWay(a: KernelNextHop, b: KernelNextHop): boolean {
 
 function sameAddress(a: KernelAddress, b: KernelAddress): boolean {
   return a.index === b.index && a.address === b.address && a.lengthBits === b.lengthBits;
+}
+
+/** True where `entry` is the first address of the subnet that `other` is in as well. */
+function isPrimaryOf(entry: KernelAddress, other: KernelAddress): boolean {
+  return (
+    entry.index === other.index &&
+    entry.secondary === undefined &&
+    isIpv4(entry.address) &&
+    isIpv4(other.address) &&
+    entry.lengthBits === other.lengthBits &&
+    prefixOf(entry.address, entry.lengthBits) === prefixOf(other.address, other.lengthBits)
+  );
+}
+
+const isOfIpv4 = ({ prefix }: KernelRoute) => prefixFamily(prefix) === 'ipv4';
+
+function withoutSource({ source: _source, ...route }: KernelRoute): KernelRoute {
+  return route;
 }

@@ -2,9 +2,11 @@
  * A machine with a fake kernel, and an administrator who speaks the few words of `ip` that the suites use.
  */
 import {
+  addressFamily,
   formatIpAddress,
   formatPrefix,
   type IpAddress,
+  type Prefix,
   parseCidr,
   parseIpAddress,
   parseIpv4,
@@ -17,6 +19,7 @@ import {
   type KernelNextHop,
   type KernelRoute,
   MAIN_TABLE,
+  type NeighbourState,
   type RouteType,
   type Sysctl,
 } from '../../ipip/kernel/kernel.js';
@@ -73,6 +76,8 @@ export class FakeMachine implements Machine {
       (verb === 'add' || verb === 'append' || verb === 'replace' || verb === 'delete')
     ) {
       this.kernel.foreign(verb, this.#route(words, command));
+    } else if (object === 'neigh' && (verb === 'replace' || verb === 'delete')) {
+      this.#setNeighbour(verb, words, command);
     } else throw new Error(`the fake machine does not understand "ip ${command}"`);
   }
 
@@ -114,16 +119,26 @@ export class FakeMachine implements Machine {
     });
   }
 
-  /** [TYPE] PREFIX [via GATEWAY] [dev DEVICE] [proto N] [metric N] [onlink] */
+  /** ADDRESS dev DEVICE [nud STATE] */
+  #setNeighbour(verb: string, words: readonly string[], command: string): void {
+    const index = this.kernel.indexOf(must(option(words, 'dev'), command));
+    const address = must(parseIpAddress(must(words[0], command)), command);
+    const state = verb === 'delete' ? undefined : (must(option(words, 'nud'), command) as NeighbourState);
+    this.kernel.setNeighbour(index, address, state);
+  }
+
+  /** [TYPE] PREFIX [via [inet6] GATEWAY] [dev DEVICE] [proto N] [metric N] [src ADDRESS] [mtu N] [onlink] */
   #route(words: readonly string[], command: string): KernelRoute {
     const isSpecial = words[0] === 'blackhole' || words[0] === 'unreachable';
     const type: RouteType = isSpecial ? (words[0] as RouteType) : 'unicast';
     const text = must(words[isSpecial ? 1 : 0], command);
-    const cidr = must(parseCidr(text === 'default' ? '0.0.0.0/0' : text), command);
+    const cidr = must(parseDestination(text), command);
     const prefix = prefixOf(cidr.address, cidr.lengthBits);
-    const via = option(words, 'via');
+    const via = option(words, 'inet6') ?? option(words, 'via');
     const gateway = via === undefined ? undefined : must(parseIpAddress(via), command);
     const device = option(words, 'dev');
+    const source = option(words, 'src');
+    const mtu = option(words, 'mtu');
     const index = device === undefined ? this.#deviceTowards(gateway) : this.kernel.indexOf(device);
     const defaultMetric = prefixFamily(prefix) === 'ipv4' ? 0 : IPV6_DEFAULT_METRIC;
     const hop: KernelNextHop = {
@@ -138,6 +153,8 @@ export class FakeMachine implements Machine {
       metric: Number(option(words, 'metric') ?? defaultMetric),
       protocol: Number(option(words, 'proto') ?? PROTOCOL_BOOT),
       type,
+      ...(source === undefined ? {} : { source: must(parseIpAddress(source), command) }),
+      ...(mtu === undefined ? {} : { mtuBytes: Number(mtu) }),
       nextHops: isSpecial ? [] : [hop],
     };
   }
@@ -163,12 +180,14 @@ export class FakeMachine implements Machine {
     return [
       ...(route.type === 'unicast' ? [] : [route.type]),
       prefix,
-      ...(only?.gateway === undefined ? [] : ['via', formatIpAddress(only.gateway)]),
+      ...(only?.gateway === undefined ? [] : ['via', ...gatewayWords(route.prefix, only.gateway)]),
       ...(only?.interfaceIndex === undefined ? [] : ['dev', this.kernel.nameOf(only.interfaceIndex)]),
       'proto',
       String(route.protocol),
+      ...(route.source === undefined ? [] : ['src', formatIpAddress(route.source)]),
       ...(route.metric === 0 ? [] : ['metric', String(route.metric)]),
       ...(only?.onlink === true ? ['onlink'] : []),
+      ...(route.mtuBytes === undefined ? [] : ['mtu', String(route.mtuBytes)]),
     ].join(' ');
   }
 
@@ -183,6 +202,18 @@ export class FakeMachine implements Machine {
   async remove(): Promise<void> {
     await this.kernel.close();
   }
+}
+
+/** `10.0.0.0/8`, `default`, or one address. */
+function parseDestination(text: string): ReturnType<typeof parseCidr> {
+  const address = parseIpAddress(text);
+  if (address === undefined) return parseCidr(text === 'default' ? '0.0.0.0/0' : text);
+  return { address, lengthBits: addressFamily(address) === 'ipv4' ? 32 : 128 };
+}
+
+function gatewayWords(prefix: Prefix, gateway: IpAddress): readonly string[] {
+  const isOther = addressFamily(gateway) !== prefixFamily(prefix);
+  return isOther ? ['inet6', formatIpAddress(gateway)] : [formatIpAddress(gateway)];
 }
 
 function option(words: readonly string[], name: string): string | undefined {

@@ -185,6 +185,51 @@ export function kernelSuite(make: () => Machine): void {
       expect(await machine.kernel.routes(OURS)).toEqual([wanted]);
     });
 
+    test('a source and an MTU are part of a route, and ip shows them', async () => {
+      const wanted = await route('10.244.2.0/24', ['192.168.1.12'], {
+        source: address('192.168.1.11'),
+        mtuBytes: 1480,
+      });
+      const [result] = await machine.kernel.apply([{ op: 'add', route: wanted }]);
+      expect(result?.route).toEqual(wanted);
+      expect(machine.routes()).toEqual([
+        '10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 src 192.168.1.11 metric 2048 mtu 1480',
+      ]);
+      const smaller = { ...wanted, mtuBytes: 1380 };
+      expect(await codes([{ op: 'replace', route: smaller }])).toEqual(['ok']);
+      expect(await machine.kernel.routes(OURS)).toEqual([smaller]);
+      expect(await codes([{ op: 'delete', route: wanted }])).toEqual(['ok']);
+    });
+
+    test.each([
+      ['10.244.2.0/24', '192.168.1.12', '192.168.1.99', 'Invalid prefsrc address'],
+      ['2001:db8:2::/48', '2001:db8:1::12', '2001:db8:1::99', 'Invalid source address'],
+    ])('%s: a source that the machine does not have is refused', async (to, via, source, words) => {
+      const [result] = await machine.kernel.apply([
+        { op: 'add', route: await route(to, [via], { source: address(source) }) },
+      ]);
+      expect(result?.error?.code).toBe('KERNEL_EINVAL');
+      expect(result?.error?.message).toContain(words);
+    });
+
+    test('RFC 8950: an IPv4 route through an IPv6 gateway, global or link-local', async () => {
+      const global = await route('10.244.2.0/24', ['2001:db8:1::12']);
+      const linkLocal = await route('10.244.3.0/24', ['fe80::12']);
+      expect(
+        await codes([
+          { op: 'add', route: global },
+          { op: 'add', route: linkLocal },
+        ]),
+      ).toEqual(['ok', 'ok']);
+      expect(machine.routes()).toEqual([
+        '10.244.2.0/24 via inet6 2001:db8:1::12 dev eth0 proto 179 metric 2048',
+        '10.244.3.0/24 via inet6 fe80::12 dev eth0 proto 179 metric 2048',
+      ]);
+      expect(await machine.kernel.routes(OURS)).toEqual([global, linkLocal]);
+      expect(await codes([{ op: 'delete', route: global }])).toEqual(['ok']);
+      expect(await machine.kernel.routes(OURS)).toEqual([linkLocal]);
+    });
+
     test('routes of other protocols are read with theirs', async () => {
       machine.ip('route add 10.99.0.0/16 via 192.168.1.1 proto 4 metric 512');
       const foreign = (await machine.kernel.routes()).find(
@@ -314,11 +359,39 @@ export function kernelSuite(make: () => Machine): void {
       ]);
     });
 
-    test('a host route to the address itself is on-link', async () => {
-      machine.ip('route add 172.31.0.1/32 via 172.31.0.1 dev eth0 onlink');
-      const [answer] = await machine.kernel.lookup([address('172.31.0.1')]);
-      expect(answer?.kind).toBe('onlink');
-    });
+    test.each([
+      ['172.31.0.1', '10.244.2.0/24', 'KERNEL_ENETUNREACH'],
+      ['2001:db8:9::1', '2001:db8:2::/48', 'KERNEL_EHOSTUNREACH'],
+    ])(
+      'a host route to the address itself is on-link (%s); as a gateway it needs RTNH_F_ONLINK',
+      async (gateway, to, code) => {
+        machine.ip(`route add ${gateway} via ${gateway} dev eth0 onlink`);
+        const [answer] = await machine.kernel.lookup([address(gateway)]);
+        expect(answer).toMatchObject({ kind: 'onlink', needsOnlink: true });
+        const hop = { gateway: address(gateway), interfaceIndex: await device('eth0') };
+        const [plain, onlink] = [
+          await route(to, [{ ...hop, onlink: false }]),
+          await route(to, [{ ...hop, onlink: true }]),
+        ];
+        expect(await codes([{ op: 'add', route: plain }])).toEqual([code]);
+        expect(await codes([{ op: 'add', route: onlink }])).toEqual(['ok']);
+        expect(await machine.kernel.routes(OURS)).toEqual([onlink]);
+      },
+    );
+
+    test.each([
+      ['172.31.0.1', '10.244.2.0/24'],
+      ['2001:db8:9::1', '2001:db8:2::/48'],
+    ])(
+      'a host route to a device alone is on-link (%s), and serves as a gateway as it is',
+      async (gateway, to) => {
+        machine.ip(`route add ${gateway} dev eth0`);
+        const [answer] = await machine.kernel.lookup([address(gateway)]);
+        expect(answer?.kind).toBe('onlink');
+        expect(answer).not.toHaveProperty('needsOnlink');
+        expect(await codes([{ op: 'add', route: await route(to, [gateway]) }])).toEqual(['ok']);
+      },
+    );
 
     test('a blackhole route makes an address unreachable', async () => {
       machine.ip('route add default via 192.168.1.1');
@@ -370,6 +443,44 @@ export function kernelSuite(make: () => Machine): void {
         events.some((event) => event.kind === 'link' && event.link.up && event.link.name === 'eth0'),
       );
       expect(machine.routes()).toEqual(['blackhole 10.244.1.0/24 proto 179 metric 2048']);
+    });
+
+    // Newer kernels tell of the former; none tells of the latter.
+    test('an address takes the IPv4 routes along that name it as their source, and comes off the IPv6 ones', async () => {
+      machine.addDevice('eth1', '192.168.9.1/24', '2001:db8:9::1/64');
+      const named = await route('10.244.2.0/24', ['192.168.1.12'], { source: address('192.168.9.1') });
+      const named6 = await route('2001:db8:2::/48', ['2001:db8:1::12'], {
+        source: address('2001:db8:9::1'),
+      });
+      const other = await route('10.244.3.0/24', ['192.168.1.12']);
+      await machine.kernel.apply([named, named6, other].map((each) => ({ op: 'add', route: each })));
+      events.length = 0;
+      machine.ip('address delete 192.168.9.1/24 dev eth1');
+      machine.ip('address delete 2001:db8:9::1/64 dev eth1');
+      await until('both are heard', () => events.filter((event) => event.kind === 'address').length >= 2);
+      const { source: _source, ...bare6 } = named6;
+      expect(await machine.kernel.routes(OURS)).toEqual([other, bare6]);
+    });
+
+    test('neighbours are read, and heard of as they change and go', async () => {
+      const eth0 = await device('eth0');
+      const [four, six] = [address('192.168.1.12'), address('2001:db8:1::12')];
+      machine.ip('neigh replace 192.168.1.12 lladdr 02:00:00:00:00:12 dev eth0 nud stale');
+      machine.ip('neigh replace 2001:db8:1::12 lladdr 02:00:00:00:00:12 dev eth0 nud permanent');
+      const known = await machine.kernel.neighbours();
+      expect(known).toContainEqual({ index: eth0, address: four, state: 'stale' });
+      expect(known).toContainEqual({ index: eth0, address: six, state: 'permanent' });
+      events.length = 0;
+      machine.ip('neigh replace 192.168.1.12 lladdr 02:00:00:00:00:12 dev eth0 nud reachable');
+      machine.ip('neigh delete 192.168.1.12 dev eth0');
+      const ofFour = () =>
+        events.flatMap((event) =>
+          event.kind === 'neighbour' && event.neighbour.address === four
+            ? [`${event.change} ${event.neighbour.state}`]
+            : [],
+        );
+      await until('its end is heard', () => ofFour().some((text) => text.startsWith('gone')));
+      expect(ofFour()[0]).toBe('new reachable');
     });
 
     test('addresses that come and go are heard', async () => {

@@ -27,12 +27,14 @@ export interface Machine {
 export class RealMachine implements Machine {
   readonly kernel: Kernel;
   readonly sysctl: Sysctl;
-  readonly #namespace = Namespace.create('podroute-ipip');
+  readonly #namespace: Namespace;
   /** The path of its network namespace. */
-  readonly path = `/run/netns/${this.#namespace.name}`;
+  readonly path: string;
 
-  constructor() {
-    const { path } = this;
+  constructor(namespace = Namespace.create('podroute-ipip')) {
+    this.#namespace = namespace;
+    const path = `/run/netns/${this.#namespace.name}`;
+    this.path = path;
     const kernel = rtnetlinkKernel();
     const open = kernel.open.bind(kernel);
     kernel.open = (onEvents) => inNamespace(path, () => open(onEvents));
@@ -54,7 +56,8 @@ export class RealMachine implements Machine {
 
   ip(command: string): void {
     const words = command.split(' ');
-    const family = command.includes('::') && words[0] === 'route' ? ['-6'] : [];
+    const isIpv6 = words[0] === 'route' && command.includes(':') && !words.includes('inet6');
+    const family = isIpv6 ? ['-6'] : [];
     this.#namespace.ip(...family, ...words);
   }
 
@@ -104,7 +107,7 @@ function routeLines(lines: readonly string[]): readonly string[] {
       line
         .trim()
         .replace(/^([6-9]) /, (_all, number: string) => `${TYPE_NUMBERS[number]} `)
-        .replace(/ (scope|pref|error|src|weight) \S+/g, '')
+        .replace(/ (scope|pref|error|weight) \S+/g, '')
         .replace(/^(blackhole .*?) dev lo\b/, '$1')
         .replace(/\s+/g, ' '),
     )

@@ -9,7 +9,10 @@ import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
 import { type Machine, must } from './machine.js';
 
 const DEVICE = 'podroute0';
-const REMOTE_LINE = '10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 metric 2048 onlink';
+/** The route through the tunnel, by the source and the MTU that it names. */
+const remoteLine = (source: string, mtu = 1480) =>
+  `10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 src ${source} metric 2048 onlink mtu ${mtu}`;
+const REMOTE_LINE = remoteLine('10.244.1.0');
 const DIRECT_LINE = '10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048';
 
 function makePlane(make: () => Machine) {
@@ -90,7 +93,7 @@ export function tunnelSuite(make: () => Machine): void {
   test('ipipMode Always: through the tunnel, on-link or not', async () => {
     await on.run({ pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Always' }] });
     expect(on.learnedRoutes()).toEqual([
-      '10.244.2.0/24 via 192.168.1.12 dev podroute0 proto 179 metric 2048 onlink',
+      '10.244.2.0/24 via 192.168.1.12 dev podroute0 proto 179 src 10.244.1.0 metric 2048 onlink mtu 1480',
       REMOTE_LINE,
     ]);
     expect(on.plane.route('10.244.2.0/24').reason).toContain("the pool's ipipMode is Always");
@@ -157,7 +160,7 @@ export function tunnelSuite(make: () => Machine): void {
     await on.plane.changed(() => on.plane.route('10.244.3.0/24').mode === 'direct');
     expect(on.learnedRoutes()).toEqual([
       DIRECT_LINE,
-      '10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 metric 2048',
+      '10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 src 192.168.1.11 metric 2048',
     ]);
   });
 
@@ -186,9 +189,9 @@ export function tunnelSuite(make: () => Machine): void {
       on.plane.dataplane.setNode({ ...FACTS, blocks: [prefix('10.244.7.0/24')] });
       await on.plane.dataplane.settled();
       expect(on.machine.addresses(DEVICE)).toEqual(['10.244.7.0/32']);
-      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
-      // The new subnet's blackhole and the end of the old one's; the tunnel route was never put back.
-      expect(on.plane.dataplane.counters().applied - applied).toBe(2);
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, remoteLine('10.244.7.0')]);
+      // The new subnet's blackhole, the end of the old one's, and the tunnel route with its new source.
+      expect(on.plane.dataplane.counters().applied - applied).toBe(3);
     });
 
     test('the MTU of the underlay changes: that of the tunnel follows', async () => {
@@ -196,6 +199,46 @@ export function tunnelSuite(make: () => Machine): void {
       on.machine.ip('link set eth0 mtu 1400');
       await on.plane.changed(() => on.plane.dataplane.tunnel().mtuBytes === 1380);
       expect(await on.device()).toMatchObject({ mtuBytes: 1380 });
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, remoteLine('10.244.1.0', 1380)]);
+    });
+
+    test('somebody changes the MTU or the source of a route: it is put right, and counted', async () => {
+      await on.run();
+      for (const [source, mtu] of [
+        ['10.244.1.0', 1200],
+        ['192.168.1.11', 1480],
+      ] as const) {
+        const { drift } = on.plane.dataplane.counters();
+        on.machine.ip(`route replace ${remoteLine(source, mtu)}`);
+        await on.plane.changed(() => on.plane.dataplane.counters().drift > drift);
+        expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+      }
+    });
+
+    test('a node without a subnet: its own packets through the tunnel carry the node address', async () => {
+      await on.run({ blocks: [] });
+      expect(on.machine.addresses(DEVICE)).toEqual([]);
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, remoteLine('192.168.1.11')]);
+    });
+
+    test('the node address goes and returns: nothing leaves unencapsulated, all is told, and all is back', async () => {
+      await on.run();
+      on.machine.ip('address add 192.168.9.1/24 dev eth0');
+      on.machine.ip('address delete 192.168.1.11/24 dev eth0');
+      await on.plane.changed(() => on.plane.state('10.244.3.0/24') === 'failed');
+      const problem =
+        'no device of this machine has the node address 192.168.1.11: what is sent into podroute0 is dropped until it is back';
+      expect(on.plane.dataplane.tunnel()).toMatchObject({ state: 'failed', reason: problem, mtuBytes: 1480 });
+      expect(on.plane.route('10.244.3.0/24').reason).toContain(problem);
+      expect(on.learnedRoutes()).toContain(REMOTE_LINE);
+      on.machine.ip('address add 192.168.1.11/24 dev eth0');
+      on.machine.ip('route replace default via 192.168.1.254');
+      await on.plane.changed(() =>
+        ['10.244.2.0/24', '10.244.3.0/24'].every((to) => on.plane.state(to) === 'ok'),
+      );
+      expect(on.plane.dataplane.tunnel().state).toBe('up');
+      // Another address is the first one of the device now, but the kernel goes by the subnet of the gateway.
+      expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
     });
 
     test('somebody deletes the device: it is made again, with its routes', async () => {

@@ -2,14 +2,22 @@
  * The tunnel on a real kernel. Where the running one has no ipip, that is proven to be told well, and this same file
  * runs again inside User-Mode Linux, whose kernel has it. Needs root and iproute2, there also user-mode-linux and kmod.
  */
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { formatIpAddress } from '../../../bgp/net/index.js';
 import { kernelShortfall } from '../../../deploy/kernel.mjs';
+import { rtnetlinkKernel } from '../../../ipip/kernel/rtnetlink.js';
+import { procSysctl } from '../../../ipip/kernel/sysctl.js';
+import { inNamespace } from '../../lab/libc.js';
+import { prefix } from '../../support/addresses.js';
 import { tunnelCrossroads } from '../../support/crossroads.js';
 import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { RealMachine } from '../../support/machine.js';
 import { multipathSuite } from '../../support/multipath-suite.js';
+import { Namespace } from '../../support/netns.js';
 import { noTunnelSuite, tunnelSuite } from '../../support/tunnel-suite.js';
 import { runInUml } from '../../support/uml.js';
+import { until } from '../../support/until.js';
 
 const UML_TIMEOUT_MS = 300_000;
 
@@ -32,6 +40,104 @@ if (kernelShortfall() === undefined) {
       expect(machine.sourceTowards('10.244.2.1')).toBe('192.168.1.11');
       await dataplane.stop();
       await machine.remove();
+    });
+
+    test("the tunnel's address changes: another process sees its routes replaced, and never gone", async () => {
+      const namespace = Namespace.create('podroute-ipip');
+      const machine = new RealMachine(namespace);
+      machine.addDevice('eth0', '192.168.1.11/24');
+      machine.ip('route add default via 192.168.1.254');
+      const { dataplane } = new Plane(machine);
+      await dataplane.start();
+      dataplane.setNode(FACTS);
+      dataplane.applyChanges(changes(learned('10.244.3.0/24', '192.168.2.11')));
+      await dataplane.settled();
+      const seen: string[] = [];
+      const witness = rtnetlinkKernel();
+      await inNamespace(`/run/netns/${namespace.name}`, () =>
+        witness.open((events) => {
+          for (const event of events) {
+            if (event.kind === 'address') seen.push('address');
+            if (event.kind !== 'route' || event.route.prefix !== prefix('10.244.3.0/24')) continue;
+            const { source } = event.route;
+            seen.push(`${event.replaced ? 'replaced' : event.change}, ${source && formatIpAddress(source)}`);
+          }
+        }),
+      );
+      dataplane.setNode({ ...FACTS, blocks: [prefix('10.244.7.0/24')] });
+      await dataplane.settled();
+      await until('the old address is gone', () => seen.filter((text) => text === 'address').length === 2);
+      // Added, the route replaced, the old one removed: in no other order is there a route all the time.
+      expect(seen).toEqual(['address', 'replaced, 10.244.7.0', 'address']);
+      expect(machine.addresses('podroute0')).toEqual(['10.244.7.0/32']);
+      await witness.close();
+      await dataplane.stop();
+      await machine.remove();
+    });
+
+    test('path MTU discovery goes below the MTU of the route', async () => {
+      const [node, router] = Namespace.linked('podroute-pmtu', ['192.168.1.11/24'], ['192.168.1.254/24']);
+      const far = Namespace.create('podroute-pmtu');
+      router.ip(
+        'link',
+        'add',
+        'eth1',
+        'mtu',
+        '1300',
+        'type',
+        'veth',
+        'peer',
+        'name',
+        'eth0',
+        'netns',
+        far.name,
+      );
+      router.ip('address', 'add', '192.168.2.254/24', 'dev', 'eth1');
+      router.ip('link', 'set', 'eth1', 'up');
+      inNamespace(`/run/netns/${router.name}`, () => procSysctl.write('net/ipv4/ip_forward', '1'));
+      far.ip('address', 'add', '192.168.2.11/24', 'dev', 'eth0');
+      far.ip('link', 'set', 'eth0', 'up');
+      far.ip('route', 'add', 'default', 'via', '192.168.2.254');
+      far.ip('link', 'add', 'back', 'type', 'ipip', 'local', '192.168.2.11', 'remote', '192.168.1.11');
+      far.ip('address', 'add', '10.244.3.1/32', 'dev', 'back');
+      far.ip('link', 'set', 'back', 'up');
+      far.ip('route', 'add', '10.244.1.0/24', 'dev', 'back');
+      const machine = new RealMachine(node);
+      machine.ip('route add default via 192.168.1.254');
+      const { dataplane } = new Plane(machine);
+      await dataplane.start();
+      dataplane.setNode(FACTS);
+      dataplane.applyChanges(changes(learned('10.244.3.0/24', '192.168.2.11')));
+      await dataplane.settled();
+      const ping = (bytes: number) => {
+        const { status } = spawnSync('ip', [
+          ...['netns', 'exec', node.name],
+          'ping',
+          '-n',
+          '-M',
+          'do',
+          '-c',
+          '1',
+          '-W',
+          '2',
+          '-s',
+          `${bytes}`,
+          '10.244.3.1',
+        ]);
+        return status === 0;
+      };
+      expect(ping(100)).toBe(true);
+      // 1428 octets with their headers: the route takes them, the far link does not.
+      expect(ping(1400)).toBe(false);
+      // The router has told the tunnel; the tunnel tells those who send into it.
+      expect(ping(1400)).toBe(false);
+      expect(node.ip('route', 'get', '10.244.3.1')).toMatch(/ mtu 1280\b/);
+      expect(ping(1200)).toBe(true);
+      expect(dataplane.route(prefix('10.244.3.0/24'))?.kernel?.mtuBytes).toBe(1480);
+      await dataplane.stop();
+      await machine.remove();
+      await router.remove();
+      await far.remove();
     });
   });
 

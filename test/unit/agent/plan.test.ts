@@ -11,7 +11,7 @@ import {
   routeChangeOf,
 } from '../../../agent/plan.js';
 import { Secrets } from '../../../agent/secrets.js';
-import { formatPrefix } from '../../../bgp/net/index.js';
+import { formatPrefix, parseIpv6 } from '../../../bgp/net/index.js';
 import { type EncapsulationFacts, encodeFacts, type Path, type RibPeer } from '../../../bgp/rib/index.js';
 import type { PeerConfig } from '../../../bgp/speaker/index.js';
 import { configuration, manifest, node, peer, pool, resources } from '../../support/manifests.js';
@@ -383,4 +383,44 @@ describe('what the data plane is told of a prefix', () => {
     expect(routeChangeOf({ prefix: A, best: own }, noFacts)).toEqual({ prefix: A });
     expect(routeChangeOf({ prefix: A }, noFacts)).toEqual({ prefix: A });
   });
+});
+
+describe('RFC 2545 §3: the link of a next hop', () => {
+  const LINK_LOCAL = parseIpv6('fe80::12');
+  const nextHopsOf = (peer: RibPeer, nextHop: Path['nextHop']) => {
+    const best: Path = { peer, nextHop, attributes: attributes() };
+    return routeChangeOf({ prefix: prefix('fd00:244:2::/64'), best }, () => undefined).route?.nextHops;
+  };
+
+  test('goes with what is link-local, and with nothing else', () => {
+    if (LINK_LOCAL === undefined) throw new Error('fe80::12 is an address');
+    const peer = cluster(12, { device: 'eth0' });
+    expect(nextHopsOf(peer, { address: LINK_LOCAL })).toEqual([
+      { address: LINK_LOCAL, device: 'eth0', peer: 'node-12' },
+    ]);
+    const global = address('fd00::12');
+    expect(nextHopsOf(peer, { address: global, linkLocal: LINK_LOCAL })).toEqual([
+      { address: global, linkLocal: LINK_LOCAL, device: 'eth0', peer: 'node-12' },
+    ]);
+    expect(nextHopsOf(peer, { address: global })).toEqual([{ address: global, peer: 'node-12' }]);
+  });
+
+  test('is unknown where the session has none', () => {
+    if (LINK_LOCAL === undefined) throw new Error('fe80::12 is an address');
+    expect(nextHopsOf(cluster(12), { address: LINK_LOCAL })).toEqual([
+      { address: LINK_LOCAL, peer: 'node-12' },
+    ]);
+  });
+});
+
+test('RFC 4007 §11: a link-local peer is dialled over its device, from no address of the node', () => {
+  const documents = ['eth0', 'eth1'].map((zone) =>
+    peer(`tor-${zone}`, { peerIP: `fe80::1%${zone}`, asNumber: 65001 }),
+  );
+  const configs = peerConfigs(plan(...documents), Secrets.none).filter(({ zone }) => zone !== undefined);
+  expect(configs).toMatchObject([
+    { id: 'peer/tor-eth0', address: parseIpv6('fe80::1'), zone: 'eth0' },
+    { id: 'peer/tor-eth1', address: parseIpv6('fe80::1'), zone: 'eth1' },
+  ]);
+  for (const config of configs) expect(config).not.toHaveProperty('source');
 });

@@ -9,7 +9,9 @@ export function route(overrides: Partial<RouteRow> = {}): RouteRow {
   return {
     prefix: '10.244.3.0/24',
     learnedFrom: { peer: 'node-c', asn: 64512, type: 'ibgp' },
-    nextHops: [{ address: '192.168.2.13', device: 'podroute0', mode: 'ipip', peer: 'node-c' }],
+    nextHops: [
+      { address: '192.168.2.13', device: 'podroute0', mode: 'ipip', peer: 'node-c', neighbour: null },
+    ],
     mode: 'ipip',
     reason: 'the next hop is behind the gateway 192.168.1.254',
     kernel: {
@@ -17,6 +19,8 @@ export function route(overrides: Partial<RouteRow> = {}): RouteRow {
       table: 254,
       protocol: 179,
       metric: 2048,
+      source: '10.244.1.0',
+      mtu: 1480,
       nextHops: [{ gateway: '192.168.2.13', device: 'podroute0', onlink: true, weight: 1, state: 'ok' }],
     },
     state: 'ok',
@@ -36,6 +40,8 @@ export const localRoute = route({
     table: 254,
     protocol: 179,
     metric: 2048,
+    source: null,
+    mtu: null,
     nextHops: [{ gateway: null, device: null, onlink: false, weight: 1, state: 'ok' }],
   },
 });
@@ -43,14 +49,16 @@ export const localRoute = route({
 export const directRoute = route({
   prefix: '10.244.2.0/24',
   learnedFrom: { peer: 'node-b', asn: 64512, type: 'ibgp' },
-  nextHops: [{ address: '192.168.1.12', device: 'eth0', mode: 'direct', peer: 'node-b' }],
+  nextHops: [
+    { address: '192.168.1.12', device: 'eth0', mode: 'direct', peer: 'node-b', neighbour: 'reachable' },
+  ],
   mode: 'direct',
   reason: 'the next hop is on eth0',
 });
 
 export const unreachableRoute = route({
   prefix: '10.244.20.0/24',
-  nextHops: [{ address: '192.168.9.9', device: null, mode: 'none', peer: null }],
+  nextHops: [{ address: '192.168.9.9', device: null, mode: 'none', peer: null, neighbour: null }],
   mode: 'none',
   reason: 'no route to the next hop',
   kernel: null,

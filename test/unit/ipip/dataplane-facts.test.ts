@@ -82,7 +82,7 @@ describe('what another node says', () => {
     return machine.routes().filter((line) => line.startsWith('10.244.2.0/24'));
   };
   const DIRECT = [`10.244.2.0/24 via ${B} dev eth0 proto 179 metric 2048`];
-  const IPIP = [`10.244.2.0/24 via ${B} dev podroute0 proto 179 metric 2048 onlink`];
+  const IPIP = [`10.244.2.0/24 via ${B} dev podroute0 proto 179 src 10.244.1.0 metric 2048 onlink mtu 1480`];
 
   test('moves the route in place, both ways, as it changes', async () => {
     await setNode(NODE);

@@ -332,7 +332,7 @@ describe('refusals', () => {
     await outlast();
     expect(machine.routes().filter((line) => !line.startsWith('default'))).toEqual([
       DIRECT,
-      '10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 metric 2048 onlink',
+      '10.244.3.0/24 via 192.168.2.11 dev podroute0 proto 179 src 10.244.1.0 metric 2048 onlink mtu 1480',
       FOREIGN,
       BLACKHOLE,
     ]);

@@ -2,7 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Prefix } from '../../../bgp/net/index.js';
 import { NO_FACTS } from '../../../ipip/encapsulation.js';
-import type { EncapsulationOverride, LearnedRoute, NextHopFacts, PoolFacts } from '../../../ipip/index.js';
+import type {
+  EncapsulationOverride,
+  LearnedNextHop,
+  LearnedRoute,
+  NextHopFacts,
+  PoolFacts,
+} from '../../../ipip/index.js';
 import { interfaceIndex, type Lookup } from '../../../ipip/kernel/kernel.js';
 import {
   coveringPrefixes,
@@ -12,13 +18,19 @@ import {
   type RoutePlan,
   type TunnelUse,
 } from '../../../ipip/plan.js';
-import { address, address4, prefix } from '../../support/addresses.js';
+import { SourceAddresses } from '../../../ipip/source-address.js';
+import { address, address4, address6, prefix } from '../../support/addresses.js';
 import { learned } from '../../support/dataplane-suite.js';
 
 const ETH0 = interfaceIndex(2);
 const ETH1 = interfaceIndex(3);
 const TUNNEL = interfaceIndex(9);
-const READY: TunnelUse = { state: 'ready', device: 'podroute0', interfaceIndex: TUNNEL };
+const READY = {
+  state: 'ready',
+  device: 'podroute0',
+  interfaceIndex: TUNNEL,
+  mtuBytes: 1480,
+} as const satisfies TunnelUse;
 
 const LOOKUPS: Readonly<Record<string, Lookup>> = {
   '192.168.1.12': { kind: 'onlink', interfaceIndex: ETH0, prefix: prefix('192.168.1.0/24') },
@@ -30,6 +42,12 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
     prefix: prefix('0.0.0.0/0'),
   },
   '192.168.1.11': { kind: 'local' },
+  '172.31.0.1': {
+    kind: 'onlink',
+    interfaceIndex: ETH0,
+    prefix: prefix('172.31.0.1/32'),
+    needsOnlink: true,
+  },
   '203.0.113.1': { kind: 'unreachable', reason: 'network is unreachable (ENETUNREACH)' },
   '10.244.9.9': { kind: 'onlink', interfaceIndex: TUNNEL, prefix: prefix('10.244.9.0/24') },
   '2001:db8::2': { kind: 'onlink', interfaceIndex: ETH0, prefix: prefix('2001:db8::/64') },
@@ -154,12 +172,28 @@ describe('one next hop', () => {
       'next hop 10.244.9.9 is itself routed into podroute0 by 10.244.9.0/24',
     ],
     [
-      'of the other family: nothing',
-      'CrossSubnet',
+      'RFC 8950, an IPv6 next hop on-link: direct, Always or not',
+      'Always',
       '2001:db8::2',
+      'direct',
+      [{ gateway: address('2001:db8::2'), interfaceIndex: ETH0, onlink: false }],
+      'next hop 2001:db8::2 is on the same L2 network (eth0)',
+    ],
+    [
+      'RFC 8950, an IPv6 next hop behind a gateway: nothing',
+      'CrossSubnet',
+      '2001:db8:9::2',
       'none',
       undefined,
-      'next hop 2001:db8::2 is of the other address family',
+      'next hop 2001:db8:9::2 is behind gateway 2001:db8::1 (eth0), and IPIP needs an IPv4 next hop',
+    ],
+    [
+      'on-link by a route that the kernel takes for none of a connected network: with RTNH_F_ONLINK',
+      'CrossSubnet',
+      '172.31.0.1',
+      'direct',
+      [{ gateway: address('172.31.0.1'), interfaceIndex: ETH0, onlink: true }],
+      'next hop 172.31.0.1 is on the same L2 network (eth0)',
     ],
   ] as const)('%s', (_name, mode, nextHop, expected, hops, reason) => {
     const made = plan(learned('10.244.3.0/24', nextHop), mode);
@@ -180,7 +214,60 @@ describe('one next hop', () => {
     const behind = plan(learned('fd00:244:1::/64', '2001:db8:9::2'), 'Always');
     expect(behind.mode).toBe('none');
     expect(behind.reason).toContain('IPIP carries IPv4 only');
-    expect(plan(learned('fd00:244:1::/64', 'fe80::2')).reason).toContain('link-local');
+    expect(plan(learned('fd00:244:1::/64', '192.168.1.12')).reason).toContain('is an IPv4 address');
+  });
+
+  describe('RFC 2545 §3 link-local next hops', () => {
+    const hop = (change: Partial<LearnedNextHop>, to = 'fd00:244:1::/64') =>
+      plan({ ...learned(to), nextHops: [{ address: address('fe80::2'), ...change }] });
+    const onEth0 = [{ gateway: address('fe80::2'), interfaceIndex: ETH0, onlink: false }];
+
+    test.each(['fd00:244:1::/64', '10.244.3.0/24'])('on the link of its session: direct (%s)', (to) => {
+      const made = hop({ device: 'eth0' }, to);
+      expect(made.target?.nextHops).toEqual(onEth0);
+      expect(made.nextHops).toEqual([{ address: address('fe80::2'), device: 'eth0', mode: 'direct' }]);
+      expect(made.reason).toBe('next hop fe80::2 is on the same L2 network (eth0)');
+    });
+
+    test.each([
+      ['without a device', {}, 'next hop fe80::2 is link-local and names no link'],
+      [
+        'of a device that is not there',
+        { device: 'eth7' },
+        'next hop fe80::2 is on the link of eth7, which this machine does not have',
+      ],
+    ])('%s: nothing', (_name, change, reason) => {
+      expect(hop(change)).toMatchObject({ mode: 'none', reason });
+    });
+
+    test('beside a global address that is on-link: the global one', () => {
+      const both = { address: address('2001:db8::2'), linkLocal: address6('fe80::2'), device: 'eth0' };
+      expect(hop(both).target?.nextHops[0]?.gateway).toBe(address('2001:db8::2'));
+    });
+
+    test.each(['2001:db8:9::2', '2001:db8:7::1'])('beside %s, which is not: the link-local one', (global) => {
+      const made = hop({ address: address(global), linkLocal: address6('fe80::2'), device: 'eth0' });
+      expect(made.target?.nextHops).toEqual(onEth0);
+      expect(made.reason).toBe(
+        `next hop fe80::2 is on the same L2 network (eth0), the same machine as ${global}`,
+      );
+    });
+
+    test('beside a global address, but of a session over several hops: only the global one counts', () => {
+      const made = hop({ address: address('2001:db8:9::2'), linkLocal: address6('fe80::2') });
+      expect(made.mode).toBe('none');
+    });
+  });
+
+  test('a tunnel that drops everything keeps its routes: without them the packets would leave some other way', () => {
+    const made = plan(learned('10.244.3.0/24', '192.168.2.11'), 'CrossSubnet', {
+      ...READY,
+      problem: 'it has no outer source',
+    });
+    expect(made).toMatchObject({ mode: 'ipip', problem: 'it has no outer source' });
+    expect(made.target?.nextHops).toEqual(THROUGH);
+    const direct = plan(learned('10.244.3.0/24', '192.168.1.12'), 'CrossSubnet', { ...READY, problem: 'it' });
+    expect(direct.problem).toBeUndefined();
   });
 
   test('without the tunnel the mode is still ipip, with nothing to install and the reason of the tunnel', () => {
@@ -258,6 +345,50 @@ describe('a device without carrier', () => {
   test('leaves a route as it is that has no way with carrier', () => {
     const made = without(ETH0, ETH1)(learned('10.244.3.0/24', '192.168.5.12', '192.168.1.12', '203.0.113.1'));
     expect(made.target?.nextHops).toHaveLength(2);
+  });
+});
+
+describe('source and MTU', () => {
+  const NODE = address4('192.168.1.11');
+  const TUNNEL_ADDRESS = address4('10.244.1.0');
+  const links = [ETH0, TUNNEL].map((index) => ({ index, name: '', up: true, carrier: true, mtuBytes: 1500 }));
+
+  /** A node whose eth0 has a VIP before the node address. */
+  function target(...via: readonly string[]) {
+    const lookups = new Map(Object.entries(LOOKUPS).map(([text, lookup]) => [address(text), lookup]));
+    const addresses = [
+      { index: ETH0, address: address('192.168.1.5'), lengthBits: 24 },
+      { index: ETH0, address: NODE, lengthBits: 24, secondary: true as const },
+      { index: TUNNEL, address: TUNNEL_ADDRESS, lengthBits: 32 },
+    ];
+    const facts: HostFacts = {
+      pools: [pool('10.244.0.0/16', 'CrossSubnet')],
+      tunnel: { ...READY, address: TUNNEL_ADDRESS },
+      lookups,
+      deviceNames: new Map(),
+      withoutCarrier: new Set(),
+      own: { address: NODE, facts: NO_FACTS },
+      overrides: new Map(),
+      sources: new SourceAddresses({ nodeAddress: NODE }, { links, addresses }),
+    };
+    return new Planner(facts, coveringPrefixes(lookups.keys())).plan(learned('10.244.3.0/24', ...via)).target;
+  }
+
+  test('direct: the node address, and the MTU of the device', () => {
+    expect(target('192.168.1.12')).toEqual({ type: 'unicast', nextHops: DIRECT, source: NODE });
+  });
+
+  test('through the tunnel: its address and its MTU', () => {
+    expect(target('192.168.2.11')).toEqual({
+      type: 'unicast',
+      nextHops: THROUGH,
+      source: TUNNEL_ADDRESS,
+      mtuBytes: 1480,
+    });
+  });
+
+  test('both at once: those of the tunnel, which serve the direct way as well', () => {
+    expect(target('192.168.1.12', '192.168.2.11')).toMatchObject({ source: TUNNEL_ADDRESS, mtuBytes: 1480 });
   });
 });
 

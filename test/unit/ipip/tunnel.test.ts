@@ -1,5 +1,6 @@
 /** The tunnel as a value, and the steps to it. */
 import { describe, expect, test } from 'vitest';
+import type { IpAddress } from '../../../bgp/net/index.js';
 import type { NodeFacts } from '../../../ipip/index.js';
 import { interfaceIndex, type KernelAddress, type KernelLink } from '../../../ipip/kernel/kernel.js';
 import { describeTunnel, diffTunnel, tunnelProblem, wishForTunnel } from '../../../ipip/tunnel.js';
@@ -22,6 +23,8 @@ const TUNNEL: KernelLink = {
   mtuBytes: 1480,
   ipip: PARAMETERS,
 };
+/** No route names a source. */
+const NONE: ReadonlySet<IpAddress> = new Set();
 const NODE: KernelAddress = { index: ETH0.index, address: address('192.168.1.11'), lengthBits: 24 };
 const own = (text: string, lengthBits = 32): KernelAddress => ({
   index: TUNNEL.index,
@@ -128,22 +131,42 @@ describe('the next step', () => {
       { op: 'setUp', index: TUNNEL.index },
     ],
   ] as const)('%s', (_name, links, addresses, operation) => {
-    expect(diffTunnel(spec, links, addresses)).toEqual({ kind: 'step', operation });
+    expect(diffTunnel(spec, links, addresses, NONE)).toEqual({ kind: 'step', operation });
   });
 
   test('as described: done; an IPv6 link-local address on it is the kernel’s own', () => {
     const addresses = [NODE, own('10.244.1.0'), own('fe80::1', 64)];
-    expect(diffTunnel(spec, [ETH0, TUNNEL], addresses)).toEqual({ kind: 'done', link: TUNNEL });
+    expect(diffTunnel(spec, [ETH0, TUNNEL], addresses, NONE)).toEqual({
+      kind: 'done',
+      link: TUNNEL,
+      waiting: [],
+    });
+  });
+
+  test('an old address that routes name as their source waits for them; others go before it', () => {
+    const old = own('10.244.7.0');
+    const named = new Set([old.address]);
+    const all = [NODE, old, own('10.244.8.0'), own('10.244.1.0')];
+    expect(diffTunnel(spec, [ETH0, TUNNEL], all, named)).toEqual({
+      kind: 'step',
+      operation: { op: 'removeAddress', address: own('10.244.8.0') },
+    });
+    const left = [NODE, old, own('10.244.1.0')];
+    expect(diffTunnel(spec, [ETH0, TUNNEL], left, named)).toEqual({
+      kind: 'done',
+      link: TUNNEL,
+      waiting: [old],
+    });
   });
 
   test('without a subnet of our own, the address that is there stays: the last one takes the routes along', () => {
     const bare = describeIt({ blocks: [] });
-    expect(diffTunnel(bare, [ETH0, TUNNEL], [NODE, own('10.244.7.0')])).toMatchObject({ kind: 'done' });
+    expect(diffTunnel(bare, [ETH0, TUNNEL], [NODE, own('10.244.7.0')], NONE)).toMatchObject({ kind: 'done' });
   });
 
   test('a device of another kind is in the way', () => {
     const bridge: KernelLink = { ...ETH0, index: interfaceIndex(9), name: 'podroute0', kind: 'bridge' };
-    expect(diffTunnel(spec, [ETH0, bridge], [NODE])).toEqual({
+    expect(diffTunnel(spec, [ETH0, bridge], [NODE], NONE)).toEqual({
       kind: 'blocked',
       reason: expect.stringContaining('podroute0 exists and is no ipip device (bridge)'),
     });

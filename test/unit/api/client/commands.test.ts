@@ -222,7 +222,7 @@ describe('with no agent running', () => {
 
   test('an empty kernel is an empty table', async () => {
     const { exit, out } = await podroute(['routes', '--api', '/nonexistent/podroute.sock'], { kernel: [] });
-    expect([exit, out]).toEqual([0, 'PREFIX  VIA  DEVICE  MODE  STATE  FROM  SINCE  REASON\n']);
+    expect([exit, out]).toEqual([0, 'PREFIX  VIA  DEVICE  NEIGHBOUR  MODE  STATE  FROM  SINCE  REASON\n']);
   });
 
   test.each(['status', 'peers'])('%s exits 3', async (name) => {

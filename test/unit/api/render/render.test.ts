@@ -28,8 +28,8 @@ describe('tables', () => {
     const multipath = route({
       prefix: 'fd00:10:244:3::/64',
       nextHops: [
-        { address: 'fd00::12', device: 'eth0', mode: 'direct', peer: 'node-c' },
-        { address: 'fd00::13', device: 'eth0', mode: 'direct', peer: 'tor' },
+        { address: 'fd00::12', device: 'eth0', mode: 'direct', peer: 'node-c', neighbour: 'stale' },
+        { address: 'fd00::13', device: 'eth0', mode: 'direct', peer: 'tor', neighbour: null },
       ],
       mode: 'direct',
       reason: 'the next hops are on eth0',
@@ -37,12 +37,12 @@ describe('tables', () => {
     const rows = [localRoute, directRoute, route(), { ...unreachableRoute, since: null }, multipath];
     expect(renderRoutes(rows, now)).toBe(
       [
-        'PREFIX              VIA                DEVICE     MODE    STATE   FROM        SINCE  REASON',
-        '10.244.1.0/24       -                  -          local   ok      -           3m12s  a block of this node',
-        '10.244.2.0/24       192.168.1.12       eth0       direct  ok      node-b      3m12s  the next hop is on eth0',
-        '10.244.3.0/24       192.168.2.13       podroute0  ipip    ok      node-c      3m12s  the next hop is behind the gateway 192.168.1.254',
-        '10.244.20.0/24      192.168.9.9        -          none    failed  node-c      -      no route to the next hop',
-        'fd00:10:244:3::/64  fd00::12,fd00::13  eth0       direct  ok      node-c,tor  3m12s  the next hops are on eth0',
+        'PREFIX              VIA                DEVICE     NEIGHBOUR  MODE    STATE   FROM        SINCE  REASON',
+        '10.244.1.0/24       -                  -          -          local   ok      -           3m12s  a block of this node',
+        '10.244.2.0/24       192.168.1.12       eth0       reachable  direct  ok      node-b      3m12s  the next hop is on eth0',
+        '10.244.3.0/24       192.168.2.13       podroute0  -          ipip    ok      node-c      3m12s  the next hop is behind the gateway 192.168.1.254',
+        '10.244.20.0/24      192.168.9.9        -          -          none    failed  node-c      -      no route to the next hop',
+        'fd00:10:244:3::/64  fd00::12,fd00::13  eth0       stale,-    direct  ok      node-c,tor  3m12s  the next hops are on eth0',
         '',
       ].join('\n'),
     );
@@ -60,7 +60,7 @@ describe('tables', () => {
   });
 
   test('no rows are a header alone', () => {
-    expect(renderRoutes([], now)).toBe('PREFIX  VIA  DEVICE  MODE  STATE  FROM  SINCE  REASON\n');
+    expect(renderRoutes([], now)).toBe('PREFIX  VIA  DEVICE  NEIGHBOUR  MODE  STATE  FROM  SINCE  REASON\n');
   });
 });
 

@@ -115,6 +115,41 @@ describe('route operations', () => {
       ),
     ],
     [
+      'replace with a source and an MTU: RTA_PREFSRC, RTAX_MTU in RTA_METRICS',
+      {
+        op: 'replace',
+        route: route({ source: address('10.244.1.0'), mtuBytes: 1480 }),
+      },
+      bytesOf(
+        '50000000 1800 0d01',
+        HEADER_TAIL,
+        '02 18 00 00 fe b3 00 01 00000000',
+        DST,
+        PRIORITY,
+        '0800 0700 0af40100', // RTA_PREFSRC
+        '0c00 0880 0800 0200 c8050000', // RTA_METRICS, nested: RTAX_MTU 1480
+        HOP,
+      ),
+    ],
+    [
+      'add, IPv4 through an IPv6 gateway (RFC 8950): RTA_VIA',
+      {
+        op: 'add',
+        route: route({
+          nextHops: [{ gateway: address('fe80::2'), interfaceIndex: interfaceIndex(2), onlink: false }],
+        }),
+      },
+      bytesOf(
+        '4c000000 1800 0d06',
+        HEADER_TAIL,
+        '02 18 00 00 fe b3 00 01 00000000',
+        DST,
+        PRIORITY,
+        '1600 1200 0a00 fe800000000000000000000000000002 0000', // family AF_INET6, address, padding
+        '0800 0400 02000000',
+      ),
+    ],
+    [
       'add, IPv6',
       {
         op: 'add',
@@ -142,10 +177,12 @@ describe('route operations', () => {
     expect(decodeRoute(bytes, message as MessageView, new NextHopPool())).toEqual(operation.route);
   });
 
-  test('delete: no CREATE, scope nowhere', () => {
-    expect(
-      written((writer) => encodeRouteOperation(writer, { op: 'delete', route: route() }, SEQUENCE, 0)),
-    ).toBe(
+  test.each([
+    ['as it is', {}],
+    ['its source and its MTU are not named', { source: address('10.244.1.0'), mtuBytes: 1480 }],
+  ])('delete: no CREATE, scope nowhere; %s', (_name, change) => {
+    const operation = { op: 'delete', route: route(change) } as const;
+    expect(written((writer) => encodeRouteOperation(writer, operation, SEQUENCE, 0))).toBe(
       bytesOf(
         '3c000000 1900 0900', // RTM_DELROUTE, flags REQUEST ECHO
         HEADER_TAIL,
@@ -275,7 +312,7 @@ describe('what the kernel says', () => {
       { interfaceIndex: interfaceIndex(2), onlink: false },
       { gateway: address('192.168.1.1'), interfaceIndex: interfaceIndex(3), onlink: false },
     ];
-    expect(lookupOf(address('10.0.0.1'), route({ nextHops: hops }))).toMatchObject({
+    expect(lookupOf(address('10.0.0.1'), route({ nextHops: hops }), 0)).toMatchObject({
       kind: 'gateway',
       gateway: address('192.168.1.1'),
     });
