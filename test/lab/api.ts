@@ -11,6 +11,8 @@ export interface ApiRoute {
   readonly mode: string;
   readonly state: string;
   readonly nextHops: readonly { readonly address: string; readonly device: string | null }[];
+  /** As the agent has read it back; null: the kernel has none. */
+  readonly kernel: { readonly nextHops: readonly { readonly gateway: string | null }[] } | null;
 }
 
 /** The part of a row of `GET /peers` that the lab looks at. */
@@ -24,6 +26,7 @@ export interface ApiPeer {
 /** The part of `GET /status` that the lab looks at. */
 export interface ApiStatus {
   readonly version: string;
+  readonly dataplane: { readonly tunnel: { readonly mtu: number | null } | null };
 }
 
 /** Nobody answers there, or not with what was asked for. */

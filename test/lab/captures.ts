@@ -3,7 +3,6 @@
  * passes with the legs that the paths of the pings say.
  */
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { type FollowedFile, followFile } from '../support/follow-file.js';
 import { type Echo, PROTOCOL_ICMP, PROTOCOL_IPIP, readEcho, readIpv4 } from './icmp.js';
 import { mustRun } from './namespaces.js';
@@ -12,7 +11,7 @@ import type { Leg } from './paths.js';
 import { PcapReader } from './pcap.js';
 import { macOf, SWITCH_BRIDGE } from './rig.js';
 import { startTcpdump, stopTcpdump, type Tap } from './tcpdump.js';
-import { machinesOf, mainAddress, type Topology } from './topology.js';
+import { machinesOf, mainAddress, membersOf, type Topology } from './topology.js';
 
 /** Headers and the beginning of a ping. */
 const SNAP_BYTES = 256;
@@ -37,7 +36,7 @@ export interface Sighting {
 
 /** Every plain router, and every network with two nodes or more. */
 export function capturePointsOf(topology: Topology): readonly CapturePoint[] {
-  const nodes = machinesOf(topology, 'node');
+  const nodes = membersOf(topology);
   const routers = machinesOf(topology, 'router').flatMap((router): CapturePoint[] => {
     const [wire] = router.interfaces;
     const sender = nodes.find((node) => node.interfaces.some(({ network }) => network === wire?.network));
@@ -60,7 +59,7 @@ export function capturePointsOf(topology: Topology): readonly CapturePoint[] {
     const [first, second] = nodes.filter((node) =>
       node.interfaces.some((wire) => wire.network === network.name),
     );
-    if (network.node !== undefined || first === undefined || second === undefined) return [];
+    if (network.bridge !== undefined || first === undefined || second === undefined) return [];
     return [
       {
         title: `inside ${network.name}`,
@@ -84,22 +83,38 @@ export class Capture {
   readonly #child: ChildProcess;
   readonly #reader = new PcapReader();
   readonly #followed: FollowedFile;
+  readonly #onOther: (packet: Buffer) => void;
   #packets = 0;
   #onSighting: ((sighting: Sighting) => void) | undefined;
 
-  private constructor(point: CapturePoint, file: string, child: ChildProcess) {
+  private constructor(
+    point: CapturePoint,
+    file: string,
+    child: ChildProcess,
+    onOther: (packet: Buffer) => void,
+  ) {
     this.point = point;
     this.file = file;
     this.#child = child;
+    this.#onOther = onOther;
     this.#followed = followFile(file, (chunk) => this.#read(chunk));
   }
 
-  /** Starts listening; resolves once tcpdump hears. */
-  static async start(lab: string, point: CapturePoint, folder: string): Promise<Capture> {
-    const file = join(folder, `${point.namespace}.pcap`);
+  /**
+   * Starts listening; resolves once tcpdump hears.
+   *
+   * @param file made anew
+   * @param onOther gets the IPv4 packets that are no pings
+   */
+  static async start(
+    lab: string,
+    point: CapturePoint,
+    file: string,
+    onOther: (packet: Buffer) => void = () => {},
+  ): Promise<Capture> {
     // The buffer holds packets of the length that is kept: with the default of 256 KiB each, a burst of ten is too many.
     const child = await startTcpdump(lab, point, file, SNAP_BYTES);
-    return new Capture(point, file, child);
+    return new Capture(point, file, child, onOther);
   }
 
   /** Resolves once a ping with this identifier has been written down; rejects after `timeoutMs`. */
@@ -134,6 +149,8 @@ export class Capture {
         const sighting = { ...seen, index: this.#packets };
         this.sightings.push(sighting);
         this.#onSighting?.(sighting);
+      } else if (packet !== undefined) {
+        this.#onOther(packet);
       }
       this.#packets += 1;
     }

@@ -10,7 +10,7 @@ import { namespacesOf } from './namespaces.js';
 import { type Output, standardOutput, step } from './output.js';
 import { checkLab, type RunOptions, removeLab, runLab } from './run.js';
 import { LabBusyError, labNames, lockLab, readLab } from './state.js';
-import { TopologyError } from './topology.js';
+import { TopologyError } from './topology-file.js';
 import { checkInUml, type Outside, removeUml, runLabInUml } from './uml-lab.js';
 import { DEFAULT_LAB } from './views.js';
 

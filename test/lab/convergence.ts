@@ -6,8 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { namespaceName } from './namespaces.js';
 import type { ExpectedRoute, KernelRoute } from './routes.js';
-import { expectedOnBird, expectedOnNode, missing, readRoutes } from './routes.js';
-import { machinesOf, type Topology } from './topology.js';
+import { expectedOnBird, expectedOnMember, missing, readRoutes } from './routes.js';
+import { machinesOf, membersOf, type Topology } from './topology.js';
 
 /** How the wait ended. */
 export interface Convergence {
@@ -29,7 +29,7 @@ const READ_BACK_MS = 3000;
 /** Every table that the agents and BIRD have to fill. */
 export function expectedTables(topology: Topology): ReadonlyMap<string, readonly ExpectedRoute[]> {
   return new Map([
-    ...machinesOf(topology, 'node').map((node) => [node.name, expectedOnNode(topology, node)] as const),
+    ...membersOf(topology).map((member) => [member.name, expectedOnMember(topology, member)] as const),
     ...machinesOf(topology, 'bird').map((bird) => [bird.name, expectedOnBird(topology, bird)] as const),
   ]);
 }
@@ -44,7 +44,8 @@ export class ConvergenceWatch {
   constructor(lab: string, topology: Topology) {
     this.#lab = lab;
     this.#tables = [...expectedTables(topology)].map(([machine, expected]) => {
-      return { machine, expected, open: new Set(expected.map(({ prefix }) => prefix)), completeAtMs: 0 };
+      const awaited = expected.filter(({ mode }) => mode !== 'none').map(({ prefix }) => prefix);
+      return { machine, expected, open: new Set(awaited), completeAtMs: 0 };
     });
     this.#monitors = this.#tables.map((table) => this.#monitor(table));
   }

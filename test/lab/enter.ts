@@ -5,7 +5,7 @@ import { ConsoleError, runOnConsole } from './console-client.js';
 import { inside, namespaceName } from './namespaces.js';
 import { commandFolder } from './programs.js';
 import { readLab, umlFolder } from './state.js';
-import { loadTopology } from './topology.js';
+import { loadTopology } from './topology-file.js';
 
 /** Nothing was run: what was asked for does not exist. */
 const NOT_RUN = 2;

@@ -6,6 +6,10 @@ export interface Ipv4Header {
   readonly destination: string;
   readonly ttl: number;
   readonly protocol: number;
+  /** DF: nobody on the way may cut it to pieces. */
+  readonly dontFragment: boolean;
+  /** It is a piece of a packet that somebody cut. */
+  readonly isFragment: boolean;
   /** What the header is in front of. */
   readonly payload: Buffer;
 }
@@ -28,6 +32,12 @@ export const PROTOCOL_ICMP = 1;
 /** IP in IP: the protocol number 4 that the lab looks for. */
 export const PROTOCOL_IPIP = 4;
 
+/** TCP: RFC 9293. */
+export const PROTOCOL_TCP = 6;
+
+const DONT_FRAGMENT = 0x4000;
+/** More fragments, or not the first: any of these bits. */
+const MORE_OR_OFFSET = 0x3fff;
 const ECHO_REPLY = 0;
 const ECHO_REQUEST = 8;
 const FAILURES: Readonly<Record<string, string>> = {
@@ -52,6 +62,8 @@ export function readIpv4(packet: Buffer): Ipv4Header | undefined {
     destination: packet.subarray(16, 20).join('.'),
     ttl: packet.readUInt8(8),
     protocol: packet.readUInt8(9),
+    dontFragment: (packet.readUInt16BE(6) & DONT_FRAGMENT) !== 0,
+    isFragment: (packet.readUInt16BE(6) & MORE_OR_OFFSET) !== 0,
     payload: packet.subarray(headerBytes),
   };
 }

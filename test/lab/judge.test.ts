@@ -3,7 +3,7 @@ import type { Sighting } from './captures.js';
 import { judgeWires, pingFault } from './judge.js';
 import { pairsOf } from './pairs.js';
 import type { Leg } from './paths.js';
-import { loadTopology } from './topology.js';
+import { loadTopology } from './topology-file.js';
 
 const topology = loadTopology(new URL('../../deploy/lab/mesh.yaml', import.meta.url).pathname);
 const pairs = pairsOf(topology, () => '192.168.1.11');
@@ -37,6 +37,29 @@ describe('a ping from a pod to a pod in another subnet', () => {
   test('fails in the words of whoever refused it', () => {
     const failure = 'host unreachable, says 10.244.1.1';
     expect(pingFault(pair, { request: undefined, reply: undefined, failure })).toBe(failure);
+  });
+});
+
+describe('a ping that must not get through', () => {
+  const seen = { source: '10.244.1.2', ttl: 62 };
+  const lostThere = { ...pair, request: { ...pair.request, lostAt: 'router' } };
+  const lostBack = { ...pair, reply: { ...pair.reply, lostAt: 'router' } };
+  const failure = 'network unreachable, says 192.168.1.254';
+
+  test('passes when it is lost where it should be, told or not', () => {
+    expect(pingFault(lostThere, { request: undefined, reply: undefined, failure })).toBeUndefined();
+    expect(pingFault(lostBack, { request: seen, reply: undefined, failure })).toBeUndefined();
+    expect(pingFault(lostBack, { request: seen, reply: undefined, failure: undefined })).toBeUndefined();
+  });
+
+  test('fails when it arrives, or is lost before', () => {
+    const through = { request: seen, reply: { ...seen, source: '10.244.3.2' }, failure: undefined };
+    expect(pingFault(lostThere, through)).toMatch(/the request arrived; router should have no way/);
+    expect(pingFault(lostBack, through)).toMatch(/the reply arrived; router should have no way/);
+    const nothing = { request: undefined, reply: undefined, failure };
+    expect(pingFault(lostBack, nothing)).toBe('the request did not arrive');
+    const masqueraded = { request: { ...seen, source: '192.168.1.11' }, reply: undefined, failure };
+    expect(pingFault(lostBack, masqueraded)).toMatch(/request came from/);
   });
 });
 

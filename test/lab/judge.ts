@@ -5,13 +5,26 @@ import type { Leg, Path } from './paths.js';
 import type { Observation, Seen } from './prober.js';
 
 /** What is wrong with a ping; undefined when it is as expected. */
-export function pingFault(pair: Pair, { request, reply, failure }: Observation): string | undefined {
+export function pingFault(pair: Pair, observation: Observation): string | undefined {
+  const { request, reply, failure } = observation;
+  if (pair.request.lostAt !== undefined || pair.reply.lostAt !== undefined)
+    return lossFault(pair, observation);
   if (failure !== undefined) return failure;
   if (request === undefined) return 'the request did not arrive';
   const wrongThere = difference('the request', request, pair.request);
   if (wrongThere !== undefined) return wrongThere;
   if (reply === undefined) return 'the request arrived, the reply did not';
   return difference('the reply', reply, pair.reply);
+}
+
+/** A ping that must not get through, in one direction or the other: nothing else may stop it. */
+function lossFault(pair: Pair, { request, reply }: Observation): string | undefined {
+  if (pair.request.lostAt !== undefined) {
+    return request && `the request arrived; ${pair.request.lostAt} should have no way for it`;
+  }
+  if (request === undefined) return 'the request did not arrive';
+  if (reply !== undefined) return `the reply arrived; ${pair.reply.lostAt} should have no way for it`;
+  return difference('the request', request, pair.request);
 }
 
 function difference(what: string, seen: Seen, { source, ttl }: Path): string | undefined {

@@ -38,12 +38,39 @@ describe('npm run lab', () => {
     expect(results.pings).toHaveLength(136);
     expect(results.pings.filter(({ ok }) => ok)).toHaveLength(136);
     expect(results.checks.filter(({ name }) => name.startsWith('capture'))).toHaveLength(136 * 2 * 3);
+    // Direct, and through the tunnel; looked at inside both networks.
+    const transfers = results.checks.filter(({ name }) => name.startsWith('10 MB by TCP'));
+    expect(transfers.map(({ name }) => name.split(', ')[0])).toEqual(
+      ['pod-a1 to pod-b1', 'pod-a1 to pod-c1'].flatMap((pair) => Array(4).fill(`10 MB by TCP from ${pair}`)),
+    );
     expect(results.convergenceSeconds).toBeGreaterThan(0);
     expect(results.seconds).toBeLessThan(inUml ? 120 : 30);
     for (const said of ['podroute peers', 'podroute routes', 'ip route', 'birdc show route', 'PASSED']) {
       expect(stdout).toContain(said);
     }
     expect(stdout.includes('inside User-Mode Linux')).toBe(inUml);
+    expect(tracesOf(NAME)).toEqual([]);
+  }, 240_000);
+
+  test('nodes that differ, strict reverse path filters: /32 addresses, pools of each mode, BIRD as a node, a narrow link', async () => {
+    const file = join(folder, 'varied.json');
+    const options = ['--topology', 'deploy/lab/varied.yaml', '--rp-filter', '1', '--pairs'];
+    const { status, stdout, stderr } = await lab([...named, ...options, '--json', file]);
+    const results = readResults(file);
+
+    expect(results.checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(results).toMatchObject({ passed: true, rpFilter: 1 });
+    // 7 pods and 5 nodes: 7x6 + 5x7 + 7x5 pings.
+    expect(results.pings).toHaveLength(112);
+    const seen = (from: string, to: string) =>
+      results.pings.find((ping) => ping.from === from && ping.to === to)?.seen;
+    expect(seen('pod-e1', 'pod-a1')).toEqual({ source: '10.244.5.2', requestTtl: 62, replyTtl: 62 });
+    expect(seen('pod-a1', 'pod-d2')).toEqual({ source: null, requestTtl: null, replyTtl: null });
+    expect(seen('pod-d2', 'pod-a1')).toEqual({ source: '10.244.192.2', requestTtl: 62, replyTtl: null });
+    const narrow = results.checks.filter(({ name }) => name.endsWith('path MTU'));
+    expect(narrow.map(({ name }) => name)).toContain('10 MB by TCP from pod-e1 to pod-a1, path MTU');
+    expect(stdout).toContain('birdc show route');
     expect(tracesOf(NAME)).toEqual([]);
   }, 240_000);
 

@@ -1,6 +1,13 @@
 /** Pure: who pings whom in the lab, and what each ping must look like at both ends and on the wires. */
 import { type LearnedNextHops, type Path, pathOf } from './paths.js';
-import { type Machine, machinesOf, mainAddress, sharedNetwork, type Topology } from './topology.js';
+import {
+  type Machine,
+  machinesOf,
+  mainAddress,
+  membersOf,
+  sharedNetwork,
+  type Topology,
+} from './topology.js';
 
 /** The kinds of pair, sender first. */
 export const PAIR_KINDS = ['pod-pod', 'node-pod', 'pod-node', 'client-pod', 'pod-client'] as const;
@@ -23,12 +30,13 @@ export interface Pair {
 export function pairsOf(topology: Topology, learned: LearnedNextHops): readonly Pair[] {
   const ends = {
     pod: machinesOf(topology, 'pod'),
-    node: machinesOf(topology, 'node'),
+    node: membersOf(topology),
     client: machinesOf(topology, 'client'),
   };
   const pair = (kind: PairKind, from: Machine, to: Machine): Pair => {
     const request = pathOf(topology, from, mainAddress(to), learned);
-    const reply = pathOf(topology, to, request.source, learned);
+    const reply =
+      request.lostAt === undefined ? pathOf(topology, to, request.source, learned) : unsentReply(request);
     // A host answers from the address that was asked, whichever way the answer leaves by.
     const answer = { ...reply, source: request.destination };
     const distance = distanceOf(topology, from, to);
@@ -45,19 +53,24 @@ export function pairsOf(topology: Topology, learned: LearnedNextHops): readonly 
   ];
 }
 
+/** Nothing was asked, so nothing is answered. */
+function unsentReply({ source, destination }: Path): Path {
+  return { source: destination, destination: source, ttl: 0, legs: [], lostAt: 'its sender' };
+}
+
 function distanceOf(topology: Topology, a: Machine, b: Machine): Distance {
   const hostA = hostOf(topology, a);
   const hostB = hostOf(topology, b);
   if (hostA === hostB) return 'same node';
-  if (sharedNetwork(hostA, hostB) !== undefined) return 'same network';
+  if (sharedNetwork(topology, hostA, hostB) !== undefined) return 'same network';
   // A client is as near as the router it sits behind.
   const router = [hostA, hostB].find((end) => end.kind === 'client');
   const other = router === hostA ? hostB : hostA;
   const near = machinesOf(topology, 'bird').some(
     (bird) =>
       router !== undefined &&
-      sharedNetwork(bird, router) !== undefined &&
-      sharedNetwork(bird, other) !== undefined,
+      sharedNetwork(topology, bird, router) !== undefined &&
+      sharedNetwork(topology, bird, other) !== undefined,
   );
   return near ? 'same network' : 'across';
 }

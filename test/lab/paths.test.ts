@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PAIR_KINDS, type PairKind, pairsOf } from './pairs.js';
-import { pathOf } from './paths.js';
-import { loadTopology } from './topology.js';
+import { type Path, pathOf } from './paths.js';
+import { loadTopology } from './topology-file.js';
 
 const topology = loadTopology(new URL('../../deploy/lab/mesh.yaml', import.meta.url).pathname);
 const pairs = pairsOf(topology, () => '192.168.1.11');
@@ -76,5 +76,63 @@ describe('what the lab expects of each kind of ping', () => {
     const router = topology.machines.get('router');
     if (router === undefined) throw new Error('no router');
     expect(() => pathOf(topology, router, '10.244.1.2', () => undefined)).toThrow(/router has no route/);
+  });
+});
+
+describe('what the lab expects where nodes differ', () => {
+  const varied = loadTopology(new URL('../../deploy/lab/varied.yaml', import.meta.url).pathname);
+  const variedPairs = pairsOf(varied, () => undefined);
+  const find = (from: string, to: string) => {
+    const pair = variedPairs.find((each) => each.from === from && each.to === to);
+    if (pair === undefined) throw new Error(`no pair ${from} ${to}`);
+    return pair;
+  };
+  const dresses = ({ legs }: Path) =>
+    legs
+      .filter(({ network }) => !network.startsWith('pods'))
+      .map(({ from, to, outer }) => [from, to, outer?.source]);
+
+  test.each([
+    ['a /32 with an on-link route to its neighbour', 'pod-a1', 'pod-b1', '10.244.1.2', 62, 62],
+    ['into a pool of Always, next door', 'node-a', 'pod-b2', '10.244.1.0', 63, 63],
+    ['to a /32 that knows its gateway alone', 'pod-a1', 'pod-c1', '10.244.1.2', 62, 62],
+    ['two subnets of one node', 'pod-d1', 'pod-d2', '10.244.4.2', 63, 63],
+    ['to a BIRD in the other subnet', 'pod-a1', 'pod-e1', '10.244.1.2', 62, 62],
+    ['from a BIRD in the other subnet', 'node-e', 'pod-a1', '10.244.5.0', 63, 63],
+    ['from a BIRD to its neighbour', 'node-e', 'pod-d1', '192.168.2.15', 63, 63],
+    ['a pod to a node behind two routers', 'pod-a1', 'node-d', '10.244.1.2', 61, 63],
+  ])('%s: %s to %s', (_name, from, to, source, requestTtl, replyTtl) => {
+    const { request, reply } = find(from, to);
+    expect({ source: request.source, request: request.ttl, reply: reply.ttl }).toEqual({
+      source,
+      request: requestTtl,
+      reply: replyTtl,
+    });
+  });
+
+  test('a pool of Always is in IPIP even inside one network, one of CrossSubnet on the way back is not', () => {
+    const { request, reply } = find('pod-a1', 'pod-b2');
+    expect(dresses(request)).toEqual([['node-a', 'node-b', '192.168.1.11']]);
+    expect(dresses(reply)).toEqual([['node-b', 'node-a', undefined]]);
+  });
+
+  test('both ways are in IPIP where one end has nothing but a gateway, and only its own go by the router', () => {
+    const { request, reply } = find('pod-a1', 'pod-c1');
+    expect(dresses(request)).toEqual([['node-a', 'node-c', '192.168.1.11']]);
+    expect(dresses(reply)).toEqual([
+      ['node-c', 'router-a', '192.168.1.13'],
+      ['router-a', 'node-a', '192.168.1.13'],
+    ]);
+  });
+
+  test('a pool of Never has no way to the other subnet, and packets out of it none back', () => {
+    expect(find('pod-a1', 'pod-d2')).toMatchObject({
+      request: { lostAt: 'router-a', legs: [{ to: 'node-a' }, { from: 'node-a', to: 'router-a' }] },
+      reply: { legs: [] },
+    });
+    const { request, reply } = find('pod-d2', 'pod-a1');
+    expect(request.lostAt).toBeUndefined();
+    expect(reply.lostAt).toBe('router-a');
+    expect(find('pod-e1', 'pod-d2').request.lostAt).toBeUndefined();
   });
 });

@@ -2,16 +2,19 @@
  * Pure: the way that a packet must take through a topology, worked out from the design's promises and not from what the
  * machines do. What the agents are measured against.
  *
- * Between nodes on one L2 network pods are reached by next hop, between others through IPIP to the owning node; an outer
- * header hides the packet's own TTL from the machines on its way.
+ * Between nodes on one L2 network pods are reached by next hop, between others through IPIP to the owning node, where
+ * their pool does not say otherwise; an outer header hides the packet's own TTL from the machines on its way.
  */
 import {
   contains,
   type Interface,
+  isMember,
   type Machine,
+  type Member,
   mainAddress,
-  type NodeMachine,
-  sharedNetwork,
+  modeTowards,
+  onLinkWire,
+  podOwner,
   type Topology,
 } from './topology.js';
 
@@ -32,6 +35,8 @@ export interface Path {
   /** The time to live that the destination must see, of the 64 that the sender gave it. */
   readonly ttl: number;
   readonly legs: readonly Leg[];
+  /** The machine that has no way for it and drops it: the pool's `ipipMode` is Never. */
+  readonly lostAt?: string;
 }
 
 /** Next hops that are for the machine itself to choose: what `router` uses towards `prefix`. */
@@ -50,7 +55,7 @@ interface Step {
   readonly wire: Interface;
   readonly source: string;
   /** Through the tunnel to this node. */
-  readonly tunnelTo?: NodeMachine;
+  readonly tunnelTo?: Member;
 }
 
 /**
@@ -72,6 +77,13 @@ export function pathOf(
     if (ttl === 0) throw new NoPathError(`${sender.name} to ${destination}: a loop`);
     if (source !== undefined) ttl -= 1; // forwarded, not sent
     const step = nextStep(topology, machine, destination, learned);
+    if (step === undefined) {
+      const isMeant = podOwner(topology, destination)?.subnet.ipipMode === 'Never';
+      if (!isMeant || source === undefined) {
+        throw new NoPathError(`${machine.name} has no route to ${destination}`);
+      }
+      return { source, destination, ttl, legs, lostAt: machine.name };
+    }
     source ??= step.source;
     if (step.tunnelTo === undefined) {
       const next = ownerOf(topology, step.nextHop, step.wire.network);
@@ -87,47 +99,51 @@ export function pathOf(
   return { source: source ?? destination, destination, ttl, legs };
 }
 
-/** What one machine does with a packet: its own networks first, then the longest matching route. */
-function nextStep(topology: Topology, machine: Machine, destination: string, learned: LearnedNextHops): Step {
-  const wire = machine.interfaces.find((each) => contains(`${each.address}/${each.lengthBits}`, destination));
+/**
+ * What one machine does with a packet: its own networks first, then the longest matching route; undefined where it has
+ * none.
+ */
+function nextStep(
+  topology: Topology,
+  machine: Machine,
+  destination: string,
+  learned: LearnedNextHops,
+): Step | undefined {
+  const wire = onLinkWire(machine, destination);
   if (wire !== undefined) return { nextHop: destination, wire, source: wire.address };
 
-  const owner = podOwner(topology, destination);
-  if (owner !== undefined && machine.kind === 'node') {
-    if (sharedNetwork(machine, owner) !== undefined) return via(machine, mainAddress(owner), destination);
+  const pods = podOwner(topology, destination);
+  if (pods !== undefined && isMember(machine)) {
+    const { owner, subnet } = pods;
+    const mode = modeTowards(machine, owner, subnet);
+    if (mode === 'direct') return via(topology, machine, mainAddress(owner), destination);
     const [underlay] = machine.interfaces;
     if (underlay === undefined) throw new NoPathError(`${machine.name} has no interface`);
     const tunnel = { nextHop: mainAddress(owner), wire: underlay, tunnelTo: owner };
-    return { ...tunnel, source: machine.tunnelAddress };
+    if (mode === 'ipip') return { ...tunnel, source: machine.tunnelAddress };
   }
-  if (owner !== undefined && machine.kind === 'bird') {
-    const nextHop = learned(machine.name, owner.podSubnet);
-    if (nextHop !== undefined) return via(machine, nextHop, destination);
+  if (pods !== undefined && machine.kind === 'bird') {
+    const nextHop = learned(machine.name, pods.subnet.prefix);
+    if (nextHop !== undefined) return via(topology, machine, nextHop, destination);
   }
   const routes = machine.routes
     .filter(({ prefix }) => contains(prefix, destination))
     .sort((a, b) => Number(b.prefix.split('/')[1]) - Number(a.prefix.split('/')[1]));
-  const route = routes[0];
-  if (route === undefined) throw new NoPathError(`${machine.name} has no route to ${destination}`);
-  return via(machine, route.via, destination);
+  const [route] = routes;
+  return route && via(topology, machine, route.via ?? destination, destination);
 }
 
-function via(machine: Machine, nextHop: string, destination: string): Step {
-  const wire = machine.interfaces.find((each) => contains(`${each.address}/${each.lengthBits}`, nextHop));
+/** Out of the interface whose network has `nextHop`, on link by the machine's own account or not. */
+function via(topology: Topology, machine: Machine, nextHop: string, destination: string): Step {
+  const wire = machine.interfaces.find(({ network }) =>
+    contains(topology.networks.get(network)?.prefix ?? '', nextHop),
+  );
   if (wire === undefined) throw new NoPathError(`${machine.name} to ${destination}: ${nextHop} is not near`);
   return { nextHop, wire, source: wire.address };
 }
 
-/** The node whose pod subnet holds `address`. */
-export function podOwner(topology: Topology, address: string): NodeMachine | undefined {
-  for (const machine of topology.machines.values()) {
-    if (machine.kind === 'node' && contains(machine.podSubnet, address)) return machine;
-  }
-  return undefined;
-}
-
 function hasAddress(machine: Machine, address: string): boolean {
-  if (machine.kind === 'node' && machine.tunnelAddress === address) return true;
+  if (isMember(machine) && machine.tunnelAddress === address) return true;
   return machine.interfaces.some((wire) => wire.address === address);
 }
 

@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inside, namespaceName } from './namespaces.js';
+import { inside, mustRun, namespaceName } from './namespaces.js';
 import { labFolder } from './state.js';
-import type { BirdMachine, NodeMachine, Topology } from './topology.js';
+import type { BirdMachine, BirdNodeMachine, NodeMachine, Topology } from './topology.js';
 
 /** Where every agent answers, each in its own namespace. */
 export const API_ADDRESS = '127.0.0.1:9179';
@@ -82,6 +82,11 @@ export function startBird(
   // -d: in the foreground, with its messages on standard error.
   const options = ['-d', '-c', config, '-s', birdSocket(lab, name), ...flags];
   return start(lab, name, 'BIRD', ['/usr/sbin/bird', ...options]);
+}
+
+/** Tunnel and kernel settings of a member without an agent: the script from deploy/, unchanged. */
+export async function setUpBirdNode(lab: string, { name, setup }: BirdNodeMachine): Promise<void> {
+  await mustRun(inside(namespaceName(lab, name), ['sh', setup]));
 }
 
 /** The last lines that a program wrote, for an error text. */

@@ -1,7 +1,9 @@
 /** The lab's findings as text for people. Owns: the layout. Must not know: how anything was found. */
+import type { TransferFinding } from './bulk.js';
 import type { Check } from './checks.js';
 import { heading, type Output, styled, table } from './output.js';
 import { type Distance, PAIR_KINDS } from './pairs.js';
+import type { Path } from './paths.js';
 import type { CaptureFinding, PingFinding } from './verify.js';
 
 const DISTANCES: readonly Distance[] = ['same node', 'same network', 'across'];
@@ -33,10 +35,12 @@ function cell(output: Output, { observation, fault }: PingFinding): string {
 /** One row per kind of pair and distance: what is expected of it, and how many did so. */
 export function printKinds(output: Output, pings: readonly PingFinding[]): void {
   heading(output, 'Expected and seen, by kind of pair (no NAT: the source arrives as it was sent)');
-  const rows = PAIR_KINDS.flatMap((kind) =>
-    DISTANCES.flatMap((distance) => {
-      const group = pings.filter(({ pair }) => pair.kind === kind && pair.distance === distance);
-      const first = group[0];
+  const places = PAIR_KINDS.flatMap((kind) => DISTANCES.map((distance) => ({ kind, distance })));
+  const rows = places.flatMap(({ kind, distance }) => {
+    const here = pings.filter(({ pair }) => pair.kind === kind && pair.distance === distance);
+    return [...new Set(here.map(wayOf))].flatMap((way) => {
+      const group = here.filter((ping) => wayOf(ping) === way);
+      const [first] = group;
       if (first === undefined) return [];
       const { request, reply } = first.pair;
       const sender = kind.split('-')[0] ?? '';
@@ -48,29 +52,35 @@ export function printKinds(output: Output, pings: readonly PingFinding[]): void 
         [
           kind,
           distance,
-          wayOf(first),
+          way,
           source,
-          `${request.ttl}/${reply.ttl}`,
+          `${ttlText(request)}/${ttlText(reply)}`,
           `${good}/${group.length}`,
           verdict,
         ],
       ];
-    }),
-  );
+    });
+  });
   table(output, [['pair', 'distance', 'there / back', 'source seen', 'TTL', 'pings', ''], ...rows]);
 }
 
-/** A node has several addresses: which one its kernel chose is the point. */
-function sourceName({ pair }: PingFinding, sender: string): string {
-  if (sender !== 'node') return `${sender} address`;
-  if (pair.distance === 'same node') return 'bridge address';
-  return pair.distance === 'across' ? 'tunnel address' : 'node address';
+function ttlText({ ttl, lostAt }: Path): string {
+  return lostAt === undefined ? String(ttl) : '--';
 }
 
-function wayOf({ pair }: PingFinding): string {
-  const way = (tunnelled: boolean) => (tunnelled ? 'IPIP' : 'plain');
+/** A node has several addresses: which one its kernel chose is the point. */
+function sourceName({ pair }: Pick<PingFinding, 'pair'>, sender: string): string {
+  if (sender !== 'node') return `${sender} address`;
+  if (pair.distance === 'same node') return 'bridge address';
+  return wayOf({ pair }).startsWith('IPIP') ? 'tunnel address' : 'node address';
+}
+
+function wayOf({ pair }: Pick<PingFinding, 'pair'>): string {
   return [pair.request, pair.reply]
-    .map(({ legs }) => way(legs.some((leg) => leg.outer !== undefined)))
+    .map(({ legs, lostAt }) => {
+      if (lostAt !== undefined) return 'no way';
+      return legs.some((leg) => leg.outer !== undefined) ? 'IPIP' : 'plain';
+    })
     .join(' / ');
 }
 
@@ -86,6 +96,21 @@ export function printPairs(output: Output, pings: readonly PingFinding[]): void 
     fault === undefined ? styled(output, 'green', 'ok') : styled(output, 'red', `FAILED: ${fault}`),
   ]);
   table(output, [['from', 'to', 'source seen', 'TTL', 'expected', ''], ...rows]);
+}
+
+/** How long the transfers took. */
+export function printTransfers(output: Output, transfers: readonly TransferFinding[]): void {
+  heading(output, '10 MB by TCP, DF set in every packet');
+  const rows = transfers.map(({ pair, seconds, faults }) => [
+    pair.from,
+    pair.to,
+    wayOf({ pair }),
+    `${seconds.toFixed(2)} s`,
+    faults.length === 0
+      ? styled(output, 'green', 'ok')
+      : styled(output, 'red', `FAILED: ${faults.join('; ')}`),
+  ]);
+  table(output, [['from', 'to', 'there / back', 'time', ''], ...rows]);
 }
 
 /** What tcpdump saw at each point, counted by kind, with some of its own lines. */

@@ -11,7 +11,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { identifyProcess, isAlive } from '../support/process-identity.js';
 import { inNamespace } from './libc.js';
 import { mustRun, namespaceName, namespacePath, namespacesOf, processesIn } from './namespaces.js';
-import { type Interface, type Machine, type Network, POD_BRIDGE, type Topology } from './topology.js';
+import {
+  contains,
+  type Interface,
+  isBridge,
+  isMember,
+  type Machine,
+  type Network,
+  onLinkPrefixes,
+  outerWires,
+  type StaticRoute,
+  type Topology,
+} from './topology.js';
 
 /** Sysctls by path under /proc/sys/net/ipv4 that override the topology's for nodes. */
 export type NodeSysctls = Readonly<Record<string, number>>;
@@ -30,21 +41,21 @@ export function macOf(wire: Interface): string {
 /** Makes every namespace, wire, address, route and sysctl of the topology. */
 export async function buildRig(lab: string, topology: Topology, nodeSysctls: NodeSysctls): Promise<void> {
   const machines = [...topology.machines.values()];
-  const switches = [...topology.networks.values()].filter((network) => network.node === undefined);
+  const switches = [...topology.networks.values()].filter((network) => network.bridge === undefined);
   const ns = (name: string) => namespaceName(lab, name);
   const names = [...machines, ...switches].map(({ name }) => name);
   await ipBatch(names.map((name) => `netns add ${ns(name)}`));
   // Before the wires: conf/default is what a new interface starts with.
   for (const machine of machines) applySysctls(lab, topology, machine, nodeSysctls);
   const wires = machines.flatMap((machine) =>
-    machine.interfaces
-      .filter(({ device }) => device !== POD_BRIDGE)
-      .map((wire) => wireLine(lab, machine, wire, topology.networks.get(wire.network))),
+    outerWires(topology, machine).map((wire) =>
+      wireLine(lab, machine, wire, topology.networks.get(wire.network)),
+    ),
   );
   await ipBatch(wires);
   await Promise.all([
-    ...switches.map(({ name }) => ipBatch(bridgeLines(portsOf(machines, name)), ns(name))),
-    ...machines.map((machine) => ipBatch(machineLines(machine, machines), ns(machine.name))),
+    ...switches.map((network) => ipBatch(bridgeLines(topology, network, SWITCH_BRIDGE), ns(network.name))),
+    ...machines.map((machine) => ipBatch(machineLines(topology, machine), ns(machine.name))),
   ]);
   await linksRunning(lab, machines);
 }
@@ -102,43 +113,50 @@ function kill(pid: number, signal: NodeJS.Signals): void {
 /** A wire between a machine and its network's bridge, on the switch or in the pod's node. */
 function wireLine(lab: string, machine: Machine, wire: Interface, network: Network | undefined): string {
   if (network === undefined) throw new Error(`${machine.name}: no network ${wire.network}`);
-  const here = `name ${wire.device} address ${macOf(wire)} netns ${namespaceName(lab, machine.name)}`;
-  const there = `name ${machine.name} netns ${namespaceName(lab, network.node ?? network.name)}`;
+  const mtu = network.mtuBytes === undefined ? '' : `mtu ${network.mtuBytes} `;
+  const here = `name ${wire.device} address ${macOf(wire)} ${mtu}netns ${namespaceName(lab, machine.name)}`;
+  const there = `name ${machine.name} ${mtu}netns ${namespaceName(lab, network.bridge?.node ?? network.name)}`;
   return `link add ${here} type veth peer ${there}`;
 }
 
-/** The far ends of a network's wires: each is named after its machine. */
-function portsOf(machines: readonly Machine[], network: string): readonly string[] {
-  return machines
-    .filter(({ interfaces }) =>
-      interfaces.some((wire) => wire.network === network && wire.device !== POD_BRIDGE),
-    )
+/** A bridge and its ports: the far ends of the network's wires, each named after its machine. */
+function bridgeLines(topology: Topology, network: Network, device: string): readonly string[] {
+  const ports = [...topology.machines.values()]
+    .filter((machine) => outerWires(topology, machine).some((wire) => wire.network === network.name))
     .map(({ name }) => name);
-}
-
-function bridgeLines(ports: readonly string[]): readonly string[] {
   return [
-    `link add name ${SWITCH_BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
-    ...ports.map((port) => `link set dev ${port} master ${SWITCH_BRIDGE} up`),
-    `link set dev ${SWITCH_BRIDGE} up`,
+    `link add name ${device} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    ...ports.map((port) => `link set dev ${port} master ${device} up`),
+    `link set dev ${device} up`,
   ];
 }
 
-function machineLines(machine: Machine, machines: readonly Machine[]): readonly string[] {
-  const bridge = machine.interfaces.find(({ device }) => device === POD_BRIDGE);
+function machineLines(topology: Topology, machine: Machine): readonly string[] {
   return [
     'link set dev lo up',
-    ...(bridge === undefined ? [] : bridgeLines(portsOf(machines, bridge.network))),
-    ...machine.interfaces.flatMap(({ device, address, lengthBits }) => [
-      `address add ${address}/${lengthBits} dev ${device}`,
-      `link set dev ${device} up`,
-    ]),
-    ...machine.routes.map(({ prefix, via }) => `route add ${prefix} via ${via}`),
+    ...machine.interfaces.flatMap((wire) => {
+      const network = topology.networks.get(wire.network);
+      const isOwn = network !== undefined && isBridge(topology, machine, wire);
+      return [
+        ...(isOwn ? bridgeLines(topology, network, wire.device) : []),
+        `address add ${wire.address}/${wire.lengthBits} dev ${wire.device}`,
+        `link set dev ${wire.device} up`,
+      ];
+    }),
+    ...machine.routes.map((route) => routeLine(machine, route)),
   ];
+}
+
+function routeLine(machine: Machine, { prefix, via, device }: StaticRoute): string {
+  if (via === undefined) return `route add ${prefix} dev ${device}`;
+  const wire = machine.interfaces.find((each) => each.device === device);
+  // A machine with a /32 knows of no link that its gateway could be on, until it is told.
+  const isNear = wire !== undefined && onLinkPrefixes(machine, wire).some((near) => contains(near, via));
+  return `route add ${prefix} via ${via} dev ${device}${isNear ? '' : ' onlink'}`;
 }
 
 function applySysctls(lab: string, topology: Topology, machine: Machine, nodeSysctls: NodeSysctls): void {
-  const values = { ...topology.sysctls[machine.kind], ...(machine.kind === 'node' ? nodeSysctls : {}) };
+  const values = { ...topology.sysctls[machine.kind], ...(isMember(machine) ? nodeSysctls : {}) };
   inNamespace(namespacePath(namespaceName(lab, machine.name)), () => {
     for (const [path, value] of Object.entries(values)) {
       for (const file of expand(path)) writeFileSync(file, String(value));

@@ -2,18 +2,27 @@
 import { mustRun, namespaceName } from './namespaces.js';
 import {
   type BirdMachine,
-  machinesOf,
+  type Member,
   mainAddress,
-  type NodeMachine,
-  sharedNetwork,
+  membersOf,
+  modeTowards,
   type Topology,
 } from './topology.js';
 
-/** The agent's tunnel device, route protocol and metric: ARCHITECTURE.md. */
-const TUNNEL_DEVICE = 'podroute0';
-/** As `ip` names it: by number, or by the name that packaging writes to rt_protos.d. */
-const ROUTE_PROTOCOL: readonly (string | undefined)[] = ['179', 'podroute'];
-const ROUTE_METRIC = 2048;
+/** By what the routes of a member's routing program are known. */
+interface Signature {
+  /** As `ip` names it: by number, or by the name in its rt_protos files. */
+  readonly protocols: readonly (string | undefined)[];
+  readonly metric: number;
+  readonly tunnelDevice: string;
+}
+
+const SIGNATURES: Readonly<Record<Member['kind'], Signature>> = {
+  // ARCHITECTURE.md; the name is written by packaging.
+  node: { protocols: ['179', 'podroute'], metric: 2048, tunnelDevice: 'podroute0' },
+  // BIRD's own values; the device is made by the script beside its configuration.
+  'bird-node': { protocols: ['12', 'bird'], metric: 32, tunnelDevice: 'ipip0' },
+};
 
 /** A route as `ip -j route show` gives it. */
 export interface KernelRoute {
@@ -29,27 +38,35 @@ export interface KernelRoute {
 /** What must be in a table; `allowedGateways` where there is more than one right answer. */
 export interface ExpectedRoute {
   readonly prefix: string;
-  readonly mode: 'direct' | 'ipip' | 'blackhole' | 'learned';
+  /** `none`: there must be no route. */
+  readonly mode: 'direct' | 'ipip' | 'blackhole' | 'none' | 'learned';
   readonly allowedGateways: readonly string[];
+  /** Undefined: whoever made it. */
+  readonly signature?: Signature;
 }
 
-/** The pod subnets of all other nodes, and the node's own as a blackhole beneath the bridge's. */
-export function expectedOnNode(topology: Topology, node: NodeMachine): readonly ExpectedRoute[] {
-  return machinesOf(topology, 'node').map((owner): ExpectedRoute => {
-    const prefix = owner.podSubnet;
-    if (owner.name === node.name) return { prefix, mode: 'blackhole', allowedGateways: [] };
-    const mode = sharedNetwork(node, owner) === undefined ? 'ipip' : 'direct';
-    return { prefix, mode, allowedGateways: [mainAddress(owner)] };
-  });
+/** The pod subnets of all other members, and its own as a blackhole beneath the bridge's. */
+export function expectedOnMember(topology: Topology, member: Member): readonly ExpectedRoute[] {
+  const signature = SIGNATURES[member.kind];
+  return membersOf(topology).flatMap((owner) =>
+    owner.podSubnets.map((subnet): ExpectedRoute => {
+      const { prefix } = subnet;
+      if (owner.name === member.name) return { prefix, mode: 'blackhole', allowedGateways: [], signature };
+      const mode = modeTowards(member, owner, subnet);
+      return { prefix, mode, allowedGateways: mode === 'none' ? [] : [mainAddress(owner)], signature };
+    }),
+  );
 }
 
 /** Every pod subnet: by its owner where that is a neighbour, else by any neighbour. */
 export function expectedOnBird(topology: Topology, router: BirdMachine): readonly ExpectedRoute[] {
-  const nodes = machinesOf(topology, 'node');
-  const neighbors = nodes.filter(({ name }) => router.neighbors.includes(name));
-  return nodes.map((owner): ExpectedRoute => {
+  const members = membersOf(topology);
+  const neighbors = members.filter(({ name }) => router.neighbors.includes(name));
+  return members.flatMap((owner) => {
     const gateways = neighbors.includes(owner) ? [owner] : neighbors;
-    return { prefix: owner.podSubnet, mode: 'learned', allowedGateways: gateways.map(mainAddress) };
+    return owner.podSubnets.map(({ prefix }): ExpectedRoute => {
+      return { prefix, mode: 'learned', allowedGateways: gateways.map(mainAddress) };
+    });
   });
 }
 
@@ -62,6 +79,7 @@ export async function readRoutes(lab: string, machine: string): Promise<readonly
 /** Why a table does not hold `expected`; undefined where it does. */
 export function missing(routes: readonly KernelRoute[], expected: ExpectedRoute): string | undefined {
   const there = routes.filter(({ dst }) => dst === expected.prefix);
+  if (expected.mode === 'none' && there.length === 0) return undefined;
   if (there.some((route) => fulfils(route, expected))) return undefined;
   const wanted = describe(expected);
   return there.length === 0
@@ -69,20 +87,25 @@ export function missing(routes: readonly KernelRoute[], expected: ExpectedRoute)
     : `${expected.prefix} is ${there.map(text).join(' and ')}, expected ${wanted}`;
 }
 
-function fulfils(route: KernelRoute, expected: ExpectedRoute): boolean {
-  const ours = ROUTE_PROTOCOL.includes(route.protocol) && route.metric === ROUTE_METRIC;
-  const gateway = route.gateway !== undefined && expected.allowedGateways.includes(route.gateway);
-  switch (expected.mode) {
+function fulfils(route: KernelRoute, { mode, allowedGateways, signature }: ExpectedRoute): boolean {
+  const isTheirs =
+    signature === undefined ||
+    (signature.protocols.includes(route.protocol) && route.metric === signature.metric);
+  const isTunnel = route.dev === signature?.tunnelDevice;
+  const gateway = route.gateway !== undefined && allowedGateways.includes(route.gateway);
+  switch (mode) {
     case 'direct':
-      return ours && gateway && route.dev !== TUNNEL_DEVICE;
+      return isTheirs && gateway && !isTunnel;
     case 'ipip':
-      return ours && gateway && route.dev === TUNNEL_DEVICE && (route.flags ?? []).includes('onlink');
+      return isTheirs && gateway && isTunnel && (route.flags ?? []).includes('onlink');
     case 'blackhole':
-      return ours && route.type === 'blackhole';
+      return isTheirs && route.type === 'blackhole';
+    case 'none':
+      return false;
     case 'learned':
       return gateway;
     default:
-      return expected.mode satisfies never;
+      return mode satisfies never;
   }
 }
 

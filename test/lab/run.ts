@@ -1,14 +1,30 @@
 /** The lab on this kernel, from empty namespaces to the verdict: the order of the steps and nothing else. */
 import { writeFileSync } from 'node:fs';
+import { verifyTransfers } from './bulk.js';
 import { Checks } from './checks.js';
 import { ConvergenceWatch } from './convergence.js';
 import { type Output, step, styled } from './output.js';
-import { lastLines, type Program, prepareFolder, startAgent, startBird } from './programs.js';
-import { printCaptures, printKinds, printMatrix, printPairs, printVerdict } from './report.js';
+import { lastLines, type Program, prepareFolder, setUpBirdNode, startAgent, startBird } from './programs.js';
+import {
+  printCaptures,
+  printKinds,
+  printMatrix,
+  printPairs,
+  printTransfers,
+  printVerdict,
+} from './report.js';
 import { buildRig, removeRig } from './rig.js';
 import { labFolder, readLab, removeFolder, writeLab } from './state.js';
-import { loadTopology, machinesOf, type Topology } from './topology.js';
-import { type PingFinding, verifyAgents, verifyForwarding, verifyPings, verifyRoutes } from './verify.js';
+import { machinesOf, type Topology } from './topology.js';
+import { loadTopology } from './topology-file.js';
+import {
+  type PingFinding,
+  pairsWith,
+  verifyAgents,
+  verifyForwarding,
+  verifyPings,
+  verifyRoutes,
+} from './verify.js';
 import { collectViews, printSuggestions, printViews } from './views.js';
 
 /** What can be chosen about a run. */
@@ -135,9 +151,10 @@ async function converge(run: Run): Promise<{
   const { output, topology, checks, signal } = run;
   const { lab, agentFile } = run.options;
   prepareFolder(lab, topology, agentFile);
+  await Promise.all(machinesOf(topology, 'bird-node').map((node) => setUpBirdNode(lab, node)));
   const watch = new ConvergenceWatch(lab, topology);
   try {
-    const routers = machinesOf(topology, 'bird');
+    const routers = [...machinesOf(topology, 'bird'), ...machinesOf(topology, 'bird-node')];
     const nodes = machinesOf(topology, 'node');
     const programs = [
       ...routers.map((router) => startBird(lab, router)),
@@ -186,14 +203,19 @@ async function inspect(run: Run): Promise<readonly PingFinding[]> {
     return verifyRoutes(lab, topology, checks);
   });
   await counted('sessions and routes as the agents tell them', () => verifyAgents(lab, topology, checks));
+  const pairs = pairsWith(topology, tables);
   const title = 'pings between all, while tcpdump listens';
-  const { pings, captures } = await counted(title, () => verifyPings(lab, topology, tables, checks));
+  const { pings, captures } = await counted(title, () => verifyPings(lab, topology, pairs, checks));
+  const transfers = await counted('10 MB by TCP over every kind of way', () =>
+    verifyTransfers(lab, topology, pings, checks),
+  );
   const views = await step(output, signal, 'what node and router say themselves', () =>
     collectViews(lab, topology),
   );
   printViews(output, views);
   printMatrix(output, pings);
   printKinds(output, pings);
+  printTransfers(output, transfers);
   if (options.pairs) printPairs(output, pings);
   printCaptures(output, captures);
   return pings;

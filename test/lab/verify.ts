@@ -5,9 +5,10 @@
  */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type ApiPeer, type ApiRoute, getPeers, getRoutes } from './api.js';
-import { Capture, capturePointsOf } from './captures.js';
+import { Capture, type CapturePoint, capturePointsOf } from './captures.js';
 import type { Checks } from './checks.js';
 import { expectedTables } from './convergence.js';
 import { judgeWires, pingFault, type WireFinding } from './judge.js';
@@ -17,7 +18,7 @@ import { PAIR_KINDS, type Pair, pairsOf } from './pairs.js';
 import { type Observation, sendProbes } from './prober.js';
 import { type ExpectedRoute, type KernelRoute, missing, readRoutes } from './routes.js';
 import { labFolder } from './state.js';
-import { machinesOf, mainAddress, type Topology } from './topology.js';
+import { machinesOf, mainAddress, membersOf, type Topology } from './topology.js';
 
 /** A ping with its fate. */
 export interface PingFinding {
@@ -94,9 +95,9 @@ export async function verifyAgents(lab: string, topology: Topology, checks: Chec
   );
 }
 
-/** The other nodes, and the routers that name this node as a neighbour. */
+/** The other members, and the routers that name this node as a neighbour. */
 function peersOf(topology: Topology, node: string): readonly string[] {
-  const others = machinesOf(topology, 'node').filter(({ name }) => name !== node);
+  const others = membersOf(topology).filter(({ name }) => name !== node);
   const routers = machinesOf(topology, 'bird').filter(({ neighbors }) => neighbors.includes(node));
   return [...others, ...routers].map(mainAddress);
 }
@@ -123,9 +124,11 @@ async function agentFaults(
       const row = routes.find((route) => route.prefix === prefix);
       // The node's own subnet is `local` to people; the kernel has it as a blackhole.
       const wanted = mode === 'blackhole' ? ['local', 'blackhole'] : [mode];
-      const ok = row !== undefined && wanted.includes(row.mode) && row.state === 'ok';
+      // Where there is no way by the pool's own word, that is told as a route that cannot be installed.
+      const state = mode === 'none' ? 'failed' : 'ok';
+      const ok = row !== undefined && wanted.includes(row.mode) && row.state === state;
       const said = row === undefined ? 'absent' : `${row.mode}, ${row.state}`;
-      const fault = ok ? undefined : `is ${said}; expected ${wanted.join(' or ')}, ok`;
+      const fault = ok ? undefined : `is ${said}; expected ${wanted.join(' or ')}, ${state}`;
       return [`GET /routes of ${node}: ${prefix}`, fault];
     }),
     ...peerAddresses.map((address): Fault => {
@@ -136,18 +139,26 @@ async function agentFaults(
   ];
 }
 
+/** Every pair of the topology, with the next hops that the routers' kernels chose. */
+export function pairsWith(
+  topology: Topology,
+  tables: ReadonlyMap<string, readonly KernelRoute[]>,
+): readonly Pair[] {
+  return pairsOf(topology, (router, prefix) => learnedNextHop(topology, tables, router, prefix));
+}
+
 /** Sends every ping while tcpdump listens, and judges both. */
 export async function verifyPings(
   lab: string,
   topology: Topology,
-  tables: ReadonlyMap<string, readonly KernelRoute[]>,
+  pairs: readonly Pair[],
   checks: Checks,
 ): Promise<{ readonly pings: readonly PingFinding[]; readonly captures: readonly CaptureFinding[] }> {
-  const pairs = pairsOf(topology, (router, prefix) => learnedNextHop(topology, tables, router, prefix));
   const captures: Capture[] = [];
   try {
     const points = capturePointsOf(topology);
-    captures.push(...(await Promise.all(points.map((point) => Capture.start(lab, point, labFolder(lab))))));
+    const file = ({ namespace }: CapturePoint) => join(labFolder(lab), `${namespace}.pcap`);
+    captures.push(...(await Promise.all(points.map((point) => Capture.start(lab, point, file(point))))));
     const id = randomInt(1, 0xfffe);
     const markerId = id + 1;
     const probes = pairs.map(({ from, to, request }) => ({ from, to, address: request.destination }));

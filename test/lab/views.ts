@@ -44,7 +44,9 @@ export function printSuggestions(output: Output, lab: string, topology: Topology
   const [node] = machinesOf(topology, 'node');
   const [router] = machinesOf(topology, 'router');
   const [bird] = machinesOf(topology, 'bird');
-  const far = machinesOf(topology, 'node').find((each) => node && sharedNetwork(each, node) === undefined);
+  const far = machinesOf(topology, 'node').find(
+    (each) => node && sharedNetwork(topology, each, node) === undefined,
+  );
   const pods = machinesOf(topology, 'pod');
   const pod = pods.find((each) => each.node === node?.name);
   const farPod = pods.find((each) => each.node === far?.name);

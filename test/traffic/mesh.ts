@@ -1,10 +1,10 @@
 /**
- * The mesh under traffic: the lab of deploy/lab/mesh.yaml, whose programs a test stops, kills and starts.
+ * A mesh under traffic: a lab, by default that of deploy/lab/mesh.yaml, whose programs a test stops, kills and starts.
  *
  * Owns: which program runs on which machine, and when the mesh has come to rest. Must not know: traffic.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { getPeers, getRoutes } from '../lab/api.js';
+import { type ApiRoute, getPeers, getRoutes } from '../lab/api.js';
 import { ConvergenceWatch } from '../lab/convergence.js';
 import { inNamespace } from '../lab/libc.js';
 import { mustRun, namespaceName, namespacePath } from '../lab/namespaces.js';
@@ -13,13 +13,23 @@ import {
   lastLines,
   type Program,
   prepareFolder,
+  setUpBirdNode,
   startAgent,
   startBird,
 } from '../lab/programs.js';
 import { buildRig } from '../lab/rig.js';
+import { expectedOnMember } from '../lab/routes.js';
 import { removeLab } from '../lab/run.js';
 import { writeLab } from '../lab/state.js';
-import { loadTopology, machinesOf, mainAddress, type NodeMachine, type Topology } from '../lab/topology.js';
+import {
+  type BirdMachine,
+  type BirdNodeMachine,
+  machinesOf,
+  mainAddress,
+  type NodeMachine,
+  type Topology,
+} from '../lab/topology.js';
+import { loadTopology } from '../lab/topology-file.js';
 import { must } from '../support/machine.js';
 import { until } from '../support/until.js';
 import type { Direction } from './traffic.js';
@@ -39,12 +49,17 @@ export interface NodeTimers {
 
 export class Mesh {
   readonly lab: string;
-  readonly topology: Topology = loadTopology(TOPOLOGY);
-  readonly #resources = readFileSync(this.topology.clusterFile, 'utf8');
+  readonly topology: Topology;
+  readonly #topologyFile: string;
+  #resources: string;
+  #timers: NodeTimers = { holdTime: 90, maxRestartTime: 120 };
   readonly #programs = new Map<string, Program>();
 
-  constructor(lab: string) {
+  constructor(lab: string, topologyFile = TOPOLOGY) {
     this.lab = lab;
+    this.#topologyFile = topologyFile;
+    this.topology = loadTopology(topologyFile);
+    this.#resources = readFileSync(this.topology.clusterFile, 'utf8');
   }
 
   get nodes(): readonly string[] {
@@ -66,7 +81,7 @@ export class Mesh {
   /** Builds the machines; no program runs yet. */
   async build(timers: NodeTimers): Promise<void> {
     await removeLab(this.lab);
-    writeLab({ name: this.lab, topologyFile: TOPOLOGY, inUml: false });
+    writeLab({ name: this.lab, topologyFile: this.#topologyFile, inUml: false });
     await buildRig(this.lab, this.topology, {});
     prepareFolder(this.lab, this.topology, AGENT);
     this.setTimers(timers);
@@ -76,9 +91,8 @@ export class Mesh {
   async start(): Promise<void> {
     const watch = new ConvergenceWatch(this.lab, this.topology);
     try {
-      for (const router of machinesOf(this.topology, 'bird')) {
-        this.#programs.set(router.name, startBird(this.lab, router));
-      }
+      for (const node of machinesOf(this.topology, 'bird-node')) await setUpBirdNode(this.lab, node);
+      for (const bird of this.#birds) this.startBird(bird.name);
       for (const node of this.nodes) this.startAgent(node);
       const isPointless = () => [...this.#programs.values()].some((program) => program.ended() !== undefined);
       const { lastRouteAtMs } = await watch.wait(
@@ -99,7 +113,9 @@ export class Mesh {
   }
 
   /** What all agents read, live. */
-  setTimers({ holdTime, maxRestartTime }: NodeTimers): void {
+  setTimers(nodeTimers: NodeTimers): void {
+    this.#timers = nodeTimers;
+    const { holdTime, maxRestartTime } = nodeTimers;
     const timers = `holdTime: ${holdTime}s, maxRestartTime: ${maxRestartTime}s`;
     writeFileSync(
       clusterFile(this.lab),
@@ -110,6 +126,26 @@ metadata: { name: nodes }
 spec: { nodeSelector: all(), peerSelector: all(), ${timers} }
 `,
     );
+  }
+
+  /** Changes what all agents read, live. */
+  changeResources(change: (resources: string) => string): void {
+    this.#resources = change(this.#resources);
+    this.setTimers(this.#timers);
+  }
+
+  /** BIRD on a machine that has it, with its configuration from deploy/ or another. */
+  startBird(name: string, flags: readonly string[] = [], config?: string): void {
+    const machine = must(
+      this.#birds.find((one) => one.name === name),
+      name,
+    );
+    const { config: own } = machine;
+    this.#programs.set(name, startBird(this.lab, { name, config: config ?? own }, flags));
+  }
+
+  get #birds(): readonly (BirdMachine | BirdNodeMachine)[] {
+    return [...machinesOf(this.topology, 'bird'), ...machinesOf(this.topology, 'bird-node')];
   }
 
   startAgent(node: string, agentFile = AGENT): void {
@@ -156,7 +192,12 @@ spec: { nodeSelector: all(), peerSelector: all(), ${timers} }
           const peers = await getPeers(this.lab, node);
           if (!peers.every(({ state }) => state === 'Established')) return false;
           const routes = await getRoutes(this.lab, node);
-          return routes.length === this.nodes.length && routes.every(({ state }) => states.includes(state));
+          const expected = expectedOnMember(this.topology, this.node(node));
+          const isRight = ({ prefix, state }: ApiRoute) =>
+            expected.find((route) => route.prefix === prefix)?.mode === 'none'
+              ? state === 'failed'
+              : states.includes(state);
+          return routes.length === expected.length && routes.every(isRight);
         },
         SETTLE_PATIENCE_MS,
         POLL_MS,
