@@ -82,6 +82,7 @@ export class Dataplane {
   #facts: NodeFacts | undefined;
   /** What this node says of itself, as it was told last. */
   #ownFacts = NO_FACTS;
+  #hasToldFacts = false;
   #host: HostState = { links: [], addresses: [] };
   #context: StatusContext;
   #planner: Planner | undefined;
@@ -436,7 +437,9 @@ export class Dataplane {
   }
 
   #tellFacts(facts: NextHopFacts): void {
-    if (factsKey(facts) === factsKey(this.#ownFacts)) return;
+    // That no other node is on a link is told too: the far ends would take this node for one that says nothing.
+    if (this.#hasToldFacts && factsKey(facts) === factsKey(this.#ownFacts)) return;
+    this.#hasToldFacts = true;
     this.#ownFacts = facts;
     // Every way between two nodes rests on them.
     this.#mustReplanAll = true;

@@ -39,9 +39,9 @@ describe('what the node says', () => {
     expect(plane.facts).toEqual([NET]);
   });
 
-  test('nothing is told where no other node is on a link', async () => {
+  test('that no other node is on a link is told too: it makes the others answer through the tunnel', async () => {
     await setNode({ ...NODE, nodes: [address4(C)] });
-    expect(plane.facts).toEqual([]);
+    expect(plane.facts).toEqual([{ onlink: [], overrides: new Map() }]);
   });
 
   test('a route that leads a node elsewhere, and back', async () => {
