@@ -57,6 +57,8 @@ export class Agent {
   #secrets: Secrets;
   #speaker: Speaker;
   #leftoverRoutes = 0;
+  /** What the end of our own sessions makes of the tables is not for the kernel: a stopped agent leaves its routes. */
+  #isStopping = false;
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
   #factsOf: ReturnType<typeof nextHopFacts>;
@@ -174,6 +176,7 @@ export class Agent {
     await this.#secretWatch.stop();
     await this.#work;
     await this.#interfaces.stop();
+    this.#isStopping = true;
     await this.#speaker.stop();
     await this.#dataplane?.stop();
     await this.#api.close();
@@ -311,6 +314,7 @@ export class Agent {
   }
 
   #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best' | 'multipath'>[]): void {
+    if (this.#isStopping) return;
     this.#dataplane?.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
   }
 
@@ -348,7 +352,9 @@ export class Agent {
       log: this.#log.child({ part: 'bgp' }),
       restarted,
       onBestPaths: (changes) => this.#tellDataplane(changes),
-      onPeersChanged: () => this.#dataplane?.setPeers(progressOf(this.#speaker.peers())),
+      onPeersChanged: () => {
+        if (!this.#isStopping) this.#dataplane?.setPeers(progressOf(this.#speaker.peers()));
+      },
     });
   }
 
