@@ -20,6 +20,8 @@ export interface Flow {
   readonly to: string;
   /** The receiver's address. */
   readonly address: string;
+  /** Others that have the address too: a packet counts wherever it arrives. */
+  readonly alsoTo?: readonly string[];
 }
 
 /** What the generator is told. */
@@ -119,10 +121,11 @@ class Run {
 
   constructor(flows: readonly Flow[], packetsPerSecond: number) {
     this.#packetsPerSecond = packetsPerSecond;
-    this.#namespaces = new Set(flows.map(({ to }) => to));
-    const receivers = new Map(
-      flows.map(({ to, address }) => [`${to} ${address}`, { path: to, local: { address, port: PORT } }]),
+    const ends = flows.flatMap(({ to, alsoTo = [], address }) =>
+      [to, ...alsoTo].map((path) => ({ path, local: { address, port: PORT } })),
     );
+    this.#namespaces = new Set(ends.map(({ path }) => path));
+    const receivers = new Map(ends.map((end) => [`${end.path} ${end.local.address}`, end]));
     this.#receivers = [...receivers.values()].map(({ path, local }) => new UdpReceiver(path, local));
     this.#flows = flows.map(({ name, from, address }) => ({
       name,

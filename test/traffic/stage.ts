@@ -1,9 +1,10 @@
 /**
- * The one mesh that all lines are played on, one after another, and how a line is judged.
+ * The one mesh that all lines of a file are played on, one after another, and how a line is judged.
  *
  * Owns: the programs around the mesh (generator, watches), the measurement and its figures. Must not know: what a line does.
  */
 import { expect, onTestFailed } from 'vitest';
+import { machinesOf, mainAddress } from '../lab/topology.js';
 import type { FlowReport } from './account.js';
 import { Mesh } from './mesh.js';
 import { RouteWatch } from './route-watch.js';
@@ -19,12 +20,7 @@ const REST_PATIENCE = { timeout: 5000, interval: 500 };
 type Dump = Awaited<ReturnType<Mesh['dump']>>;
 
 export class Stage {
-  readonly mesh = new Mesh(`traffic-${process.pid}`);
-  /** Pods of one network. */
-  readonly direct = this.mesh.between('pod-a1', 'pod-b1');
-  /** Pods of two networks. */
-  readonly tunnelled = this.mesh.between('pod-a2', 'pod-c1');
-  readonly both = [...this.direct, ...this.tunnelled];
+  readonly mesh: Mesh;
   #running:
     | {
         readonly traffic: Traffic;
@@ -34,11 +30,31 @@ export class Stage {
       }
     | undefined;
 
+  /** @param topologyFile default: deploy/lab/mesh.yaml */
+  constructor(topologyFile?: string) {
+    this.mesh = new Mesh(`traffic-${process.pid}`, topologyFile);
+  }
+
+  /** Pods of one network, in deploy/lab/mesh.yaml. */
+  get direct(): readonly Direction[] {
+    return this.mesh.between('pod-a1', 'pod-b1');
+  }
+
+  /** Pods of two networks there. */
+  get tunnelled(): readonly Direction[] {
+    return this.mesh.between('pod-a2', 'pod-c1');
+  }
+
+  get both(): readonly Direction[] {
+    return [...this.direct, ...this.tunnelled];
+  }
+
   /** Builds the mesh and starts everything. */
   async build(): Promise<void> {
     const { mesh } = this;
     await mesh.build(USUAL_TIMERS);
-    const wire = await WireWatch.start(mesh.lab, 'node-a', [mesh.addressOf('tor')]);
+    const routers = machinesOf(mesh.topology, 'bird').map(mainAddress);
+    const wire = await WireWatch.start(mesh.lab, 'node-a', routers);
     await mesh.start();
     const traffic = await Traffic.start(mesh.lab);
     const routes = new RouteWatch(mesh.lab, mesh.nodes);
@@ -65,12 +81,13 @@ export class Stage {
     title: string,
     flows: readonly Direction[],
     during: () => Promise<void>,
+    packetsPerSecond?: number,
   ): Promise<Measurement> {
     onTestFailed(() => {
       process.stdout.write(this.mesh.logs());
     });
     const began = performance.now();
-    const measurement = await this.#stage.traffic.measure(flows, during);
+    const measurement = await this.#stage.traffic.measure(flows, during, packetsPerSecond);
     const seconds = (performance.now() - began) / 1000;
     for (const line of figuresOf(measurement)) figure(`${title}, ${seconds.toFixed(1)} s: ${line}`);
     expect(measurement.instrument).toMatchObject({ socketDrops: 0, backlogDrops: 0, refused: 0 });
@@ -78,12 +95,18 @@ export class Stage {
   }
 
   /** Restarts of whichever kind: not a packet lost, none doubled, not a route taken away meanwhile. */
-  async losesNothing(title: string, flows: readonly Direction[], during: () => Promise<void>): Promise<void> {
+  async losesNothing(
+    title: string,
+    flows: readonly Direction[],
+    during: () => Promise<void>,
+    packetsPerSecond?: number,
+  ): Promise<void> {
     const since = this.routes.events.length;
-    const measurement = await this.measure(title, flows, during);
+    const measurement = await this.measure(title, flows, during, packetsPerSecond);
+    // First what may be the reason of the rest.
+    expect(this.routes.deleted(since)).toEqual([]);
     expect(lossesOf(measurement)).toEqual([]);
     expect(measurement.flows.map(({ duplicates }) => duplicates)).toEqual(flows.map(() => 0));
-    expect(this.routes.deleted(since)).toEqual([]);
   }
 
   /** Routes, rules, addresses and devices are those of the beginning. */

@@ -15,6 +15,8 @@ export interface Direction {
   readonly from: string;
   readonly to: string;
   readonly address: string;
+  /** Other machines that have the address too. */
+  readonly alsoTo?: readonly string[];
 }
 
 export type Measurement = Extract<GeneratorAnswer, { answer: 'report' }>;
@@ -47,16 +49,21 @@ export class Traffic {
   }
 
   /** Starts the flows, waits until all of them arrive, does `during`, stops, and counts after a drain. */
-  async measure(flows: readonly Direction[], during: () => Promise<void>): Promise<Measurement> {
+  async measure(
+    flows: readonly Direction[],
+    during: () => Promise<void>,
+    packetsPerSecond = PACKETS_PER_SECOND,
+  ): Promise<Measurement> {
     const path = (machine: string) => namespacePath(namespaceName(this.#lab, machine));
     this.#order({
       order: 'start',
-      packetsPerSecond: PACKETS_PER_SECOND,
-      flows: flows.map(({ from, to, address }) => ({
-        name: `${from} to ${to}`,
+      packetsPerSecond,
+      flows: flows.map(({ from, to, address, alsoTo = [] }) => ({
+        name: `${from} to ${alsoTo.length > 0 ? address : to}`,
         from: path(from),
         to: path(to),
         address,
+        alsoTo: alsoTo.map(path),
       })),
     });
     await this.#next('flowing');
