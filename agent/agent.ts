@@ -31,6 +31,7 @@ import {
   routeChangeOf,
 } from './plan.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
+import { RuntimeFolder, settingStore } from './runtime/index.js';
 import { type Secrets, SecretWatch } from './secrets.js';
 import { bgpListenError, StartError } from './start-error.js';
 import { AgentView } from './views/agent-view.js';
@@ -44,12 +45,21 @@ export interface AgentOptions {
   readonly version: string;
 }
 
+/** What was there before the agent's own parts. */
+interface Ground {
+  readonly datastore: Datastore;
+  readonly secretWatch: SecretWatch;
+  /** Absent: the data plane is off, and nothing of this machine is changed. */
+  readonly runtime: RuntimeFolder | undefined;
+}
+
 export class Agent {
   readonly #settings: AgentSettings;
   readonly #log: Logger;
   readonly #datastore: Datastore;
   readonly #secretWatch: SecretWatch;
   readonly #interfaces: Interfaces;
+  readonly #runtime: RuntimeFolder | undefined;
   readonly #dataplane: Dataplane | undefined;
   readonly #view: AgentView;
   readonly #api: FastifyInstance;
@@ -82,6 +92,7 @@ export class Agent {
     if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
     const { datastore } = created;
     let agent: Agent | undefined;
+    let runtime: RuntimeFolder | undefined;
     let changedMeanwhile: ResourcesResult | undefined;
     let secretsChangedMeanwhile = false;
     const secretWatch = new SecretWatch(
@@ -105,7 +116,8 @@ export class Agent {
       const plan = await checkedPlan(first.resources, options.settings.nodeName, (sources) =>
         secretWatch.read(sources),
       );
-      const starting = new Agent(options, { datastore, secretWatch }, plan);
+      if (options.settings.dataplane) runtime = RuntimeFolder.open(options.settings.runDir);
+      const starting = new Agent(options, { datastore, secretWatch, runtime }, plan);
       await starting.#begin();
       agent = starting;
       if (changedMeanwhile !== undefined) agent.change(changedMeanwhile);
@@ -114,13 +126,14 @@ export class Agent {
     } catch (error) {
       await datastore.stop();
       await secretWatch.stop();
+      runtime?.close();
       throw error;
     }
   }
 
   private constructor(
     { settings, log, version }: AgentOptions,
-    { datastore, secretWatch }: { readonly datastore: Datastore; readonly secretWatch: SecretWatch },
+    { datastore, secretWatch, runtime }: Ground,
     { membership, secrets }: CheckedPlan,
   ) {
     this.#settings = settings;
@@ -133,10 +146,11 @@ export class Agent {
       log,
       onChange: () => this.#tellPolicy(),
     });
+    this.#runtime = runtime;
     this.#membership = membership;
     this.#secrets = secrets;
     this.#factsOf = nextHopFacts(membership);
-    this.#dataplane = settings.dataplane ? this.#createDataplane() : undefined;
+    this.#dataplane = runtime === undefined ? undefined : this.#createDataplane(runtime);
     this.#speaker = this.#createSpeaker(false);
     this.#view = new AgentView({
       settings,
@@ -180,6 +194,7 @@ export class Agent {
     await this.#speaker.stop();
     await this.#dataplane?.stop();
     await this.#api.close();
+    this.#runtime?.close();
   }
 
   async #begin(): Promise<void> {
@@ -362,7 +377,7 @@ export class Agent {
     return listenOptionsOf(this.#membership, this.#settings);
   }
 
-  #createDataplane(): Dataplane {
+  #createDataplane(runtime: RuntimeFolder): Dataplane {
     const { tunnelDevice, routeProtocol, routeMetric } = this.#settings;
     const log = this.#log.child({ part: 'dataplane' });
     return new Dataplane({
@@ -370,6 +385,7 @@ export class Agent {
       sysctl: procSysctl,
       clock: systemClock,
       settings: { tunnelDevice, routeProtocol, metric: routeMetric, sweepAfterMs: SWEEP_AFTER_MS },
+      settingStore: settingStore(runtime),
       report: (event) => {
         if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
         logDataplaneEvent(log, event);

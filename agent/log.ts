@@ -93,6 +93,12 @@ export function logDataplaneEvent(log: Logger, event: DataplaneEvent): void {
     case 'settingChanged':
       log.info({ setting: event.setting, from: event.from, to: event.to }, 'kernel setting changed');
       return;
+    case 'settingLeft':
+      log.warn(
+        { setting: event.setting, value: event.value, before: event.original },
+        'kernel setting was changed by another program since: it is left',
+      );
+      return;
     case 'settingWrong':
       log.warn(
         { setting: event.setting, value: event.value, remedy: event.remedy },

@@ -12,6 +12,7 @@ import { isLinkLocal, type Prefix } from '../bgp/net/index.js';
 import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
+import { forwardingNeeds } from './forwarding-needs.js';
 import { type HostState, isLinkNews, readHost } from './host-state.js';
 import { RouteInstaller, retryDelayMs } from './installer.js';
 import { KernelError } from './kernel/errors.js';
@@ -21,6 +22,7 @@ import { Planner } from './plan.js';
 import { Retries } from './retries.js';
 import { RouteBook } from './route-book.js';
 import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
+import { type SettingChange, SettingRecord, type SettingStore, volatileStore } from './setting-record.js';
 import { SourceAddresses } from './source-address.js';
 import { statusContext } from './status-context.js';
 import { Sweep } from './sweep.js';
@@ -56,6 +58,8 @@ export interface DataplaneOptions {
   readonly sysctl: Sysctl;
   readonly clock: Clock;
   readonly settings?: Partial<DataplaneSettings>;
+  /** Remembers from run to run which kernel settings were changed. Default: forgotten at the end. */
+  readonly settingStore?: SettingStore;
   /** For the log. Called from within passes; must not throw. */
   readonly report: (event: DataplaneEvent) => void;
   /** Called after a pass that changed any route's mode, state or reason. */
@@ -111,8 +115,9 @@ export class Dataplane {
     this.#report = options.report;
     this.#onRoutesChanged = options.onRoutesChanged ?? (() => undefined);
     this.#onFactsChanged = options.onFactsChanged ?? (() => undefined);
-    this.#forwarding = new Forwarding(options.sysctl, options.report);
-    this.#tunnel = new TunnelKeeper(options.kernel, this.#forwarding, this.#settings.tunnelDevice);
+    const record = new SettingRecord(options.settingStore ?? volatileStore());
+    this.#forwarding = new Forwarding(options.sysctl, record, options.report);
+    this.#tunnel = new TunnelKeeper(options.kernel, this.#settings.tunnelDevice);
     this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
     this.#sweep = new Sweep(this.#settings.sweepAfterMs);
     this.#timers = new Timers(options.clock);
@@ -185,6 +190,11 @@ export class Dataplane {
 
   tunnel(): TunnelStatus {
     return this.#tunnel.status;
+  }
+
+  /** The kernel settings of ours that are in force, each with what was there before. */
+  changedSettings(): readonly SettingChange[] {
+    return this.#forwarding.changes();
   }
 
   counters(): DataplaneCounters {
@@ -430,6 +440,8 @@ export class Dataplane {
     this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
     const own = { address: nodeAddress, facts: this.#ownFacts };
     const { deviceNames } = this.#context;
+    const routes = () => this.#installer.mirror.entries();
+    this.#forwarding.follow(forwardingNeeds(facts, this.#host, this.#tunnel.status, lookups, routes));
     const idle = this.#host.links.filter((link) => !link.carrier);
     const withoutCarrier = new Set(idle.map((link) => link.index));
     const hostFacts = { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides };

@@ -37,9 +37,16 @@ export type DataplaneEvent =
   | { readonly kind: 'drift'; readonly count: number; readonly examples: readonly Prefix[] }
   /** Routes of an earlier run that nobody announced again, removed; `why`: what let us conclude that. */
   | { readonly kind: 'swept'; readonly count: number; readonly why: 'endOfRib' | 'allComplete' | 'timeout' }
-  /** A kernel setting was changed so that packets are forwarded. */
+  /** A kernel setting was changed so that packets are forwarded, or put back because that is not needed any more. */
   | { readonly kind: 'settingChanged'; readonly setting: string; readonly from: string; readonly to: string }
-  /** A kernel setting stands in the way, and cannot be changed or is not ours to change. */
+  /** A setting that we changed is not needed any more, but somebody else has changed it since: it stays. */
+  | {
+      readonly kind: 'settingLeft';
+      readonly setting: string;
+      readonly value: string;
+      readonly original: string;
+    }
+  /** A kernel setting stands in the way, and cannot be changed. */
   | {
       readonly kind: 'settingWrong';
       readonly setting: string;

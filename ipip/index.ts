@@ -10,6 +10,13 @@ export { rtnetlinkKernel } from './kernel/rtnetlink.js';
 export { procSysctl } from './kernel/sysctl.js';
 export { readRoutes } from './read-routes.js';
 export {
+  type SettingChange,
+  SettingRecordError,
+  type SettingStore,
+  type SettingsKept,
+  settingText,
+} from './setting-record.js';
+export {
   type Clock,
   type DataplaneCounters,
   type DataplaneSettings,

@@ -4,7 +4,6 @@
  * Owns: the steps, their failures, and the device's status. Must not know: routes.
  */
 import { formatIpAddress, type IpAddress } from '../bgp/net/index.js';
-import type { Forwarding } from './forwarding.js';
 import { type HostState, readHost } from './host-state.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelLink } from './kernel/kernel.js';
@@ -35,7 +34,6 @@ const MAX_STEPS = 16;
 
 export class TunnelKeeper {
   readonly #kernel: Kernel;
-  readonly #forwarding: Forwarding;
   readonly #device: string;
   status: TunnelStatus;
   use: TunnelUse;
@@ -46,9 +44,8 @@ export class TunnelKeeper {
   /** Addresses that stay only because routes of ours name them as their source. */
   waiting: readonly IpAddress[] = [];
 
-  constructor(kernel: Kernel, forwarding: Forwarding, device: string) {
+  constructor(kernel: Kernel, device: string) {
     this.#kernel = kernel;
-    this.#forwarding = forwarding;
     this.#device = device;
     this.status = { device, state: 'pending', reason: 'not looked at yet' };
     this.use = { state: 'absent', device, reason: 'it is not set up yet' };
@@ -106,7 +103,6 @@ export class TunnelKeeper {
         case 'done':
           this.waiting = delta.waiting.map(({ address }) => address);
           this.#ready(spec, delta.link, facts, now);
-          this.#checkFilters(facts, now);
           return now;
         case 'blocked':
           this.#failed(delta.reason, facts, now);
@@ -171,12 +167,6 @@ export class TunnelKeeper {
             problem: `no device of this machine has the node address ${formatIpAddress(facts.nodeAddress)}: what is sent into ${this.#device} is dropped until it is back`,
           }),
     };
-  }
-
-  #checkFilters(facts: NodeFacts, { links, addresses }: HostState): void {
-    this.#forwarding.loosenTunnel(this.#device);
-    const underlay = underlayLink(facts.nodeAddress, links, addresses);
-    if (underlay !== undefined) this.#forwarding.checkUnderlay(underlay.name);
   }
 }
 

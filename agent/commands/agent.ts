@@ -5,7 +5,7 @@
  */
 import { hostname } from 'node:os';
 import { ApiListenError, type CliIo, EXIT, type ExitStatus } from '../../api/index.js';
-import { KernelError } from '../../ipip/index.js';
+import { KernelError, SettingRecordError } from '../../ipip/index.js';
 import { Agent } from '../agent.js';
 import { loadSettings, settingsHelp } from '../config/index.js';
 import { createLog } from '../log.js';
@@ -75,6 +75,7 @@ function signal(): Promise<NodeJS.Signals> {
 /** The sentence for what the operator can mend; undefined: a fault of ours. */
 function refusalOf(error: unknown): { readonly text: string; readonly exitStatus: ExitStatus } | undefined {
   if (error instanceof StartError) return { text: error.message, exitStatus: error.exitStatus };
+  if (error instanceof SettingRecordError) return { text: error.message, exitStatus: EXIT.attention };
   if (error instanceof ApiListenError) return { text: error.message, exitStatus: EXIT.attention };
   if (!(error instanceof KernelError)) return undefined;
   const text = error.remedy === undefined ? error.message : `${error.message}; ${error.remedy}`;

@@ -40,7 +40,7 @@ export const settingsSchema = mapping(
       description: 'The cluster resources: a file or a folder of manifests.',
       default: 'file:/etc/podroute/cluster.yaml',
     }),
-    secrets: text(readFolder, {
+    secrets: text(readFolder('/etc/podroute/secrets'), {
       placeholder: 'FOLDER',
       description:
         'Where passwords of the form secretKeyRef are: key KEY of Secret NAME is the file NAME/KEY.',
@@ -80,6 +80,11 @@ export const settingsSchema = mapping(
       placeholder: 'NUMBER',
       description: 'Share the traffic to a prefix among at most so many equal paths (ECMP); 1: one path.',
       default: DEFAULT_MAX_PATHS,
+    }),
+    runDir: text(readFolder('/run/podroute'), {
+      placeholder: 'FOLDER',
+      description: 'Where the agent keeps what outlives it: changed kernel settings, subnet.env.',
+      default: '/run/podroute',
     }),
     listenAddress: Type.Optional(
       text(readListenAddress, {
@@ -162,10 +167,11 @@ function readText(value: string): Reading<string> {
   return value === '' ? { problem: 'is empty; give it a value or take it out' } : { value };
 }
 
-function readFolder(value: string): Reading<string> {
-  return /^\/[^\0]*$/.test(value)
-    ? { value }
-    : { problem: `${quote(value)} is no absolute path; write it like /etc/podroute/secrets` };
+function readFolder(example: string): (value: string) => Reading<string> {
+  return (value) =>
+    /^\/[^\0]*$/.test(value)
+      ? { value }
+      : { problem: `${quote(value)} is no absolute path; write it like ${example}` };
 }
 
 function readNodeName(value: string): Reading<string> {

@@ -224,6 +224,8 @@ export interface Kernel {
 export interface Sysctl {
   /** @returns undefined where there is no such setting. */
   read(name: string): string | undefined;
+  /** The names below a folder of settings, such as the devices in `net/ipv4/conf`; empty where there is none. */
+  list(folder: string): readonly string[];
   /** @throws KernelError where it cannot be written, such as on a read-only /proc/sys. */
   write(name: string, value: string): void;
 }

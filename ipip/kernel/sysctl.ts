@@ -3,7 +3,7 @@
  *
  * Owns: the files. Must not know: which settings matter.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { errnoNumber, KernelError } from './errors.js';
 import type { Sysctl } from './kernel.js';
 
@@ -16,6 +16,15 @@ export const procSysctl: Sysctl = {
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return undefined;
       throw sysctlError(name, 'read', error);
+    }
+  },
+
+  list(folder) {
+    try {
+      return readdirSync(ROOT + folder);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw sysctlError(folder, 'read', error);
     }
   },
 

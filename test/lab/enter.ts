@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { ConsoleError, runOnConsole } from './console-client.js';
 import { inside, namespaceName } from './namespaces.js';
-import { commandFolder } from './programs.js';
+import { commandFolder, runtimeFolder } from './programs.js';
 import { readLab, umlFolder } from './state.js';
 import { loadTopology } from './topology-file.js';
 
@@ -22,6 +22,7 @@ export async function enterMachine(lab: string, words: readonly string[]): Promi
   const env = {
     PATH: `${commandFolder(lab)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     PODROUTE_LAB_MACHINE: machine,
+    PODROUTE_RUN_DIR: runtimeFolder(record.name, machine),
     PS1: `${machine}# `,
     TERM: process.env['TERM'] ?? 'dumb',
   };

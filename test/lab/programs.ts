@@ -55,6 +55,11 @@ export function logFile(lab: string, machine: string): string {
   return join(labFolder(lab), `${machine}.log`);
 }
 
+/** The runtime folder of a node's agent: its network namespace is its own, the machine's /run is not. */
+export function runtimeFolder(lab: string, node: string): string {
+  return join(labFolder(lab), `${node}.run`);
+}
+
 export function clusterFile(lab: string): string {
   return join(labFolder(lab), 'cluster.yaml');
 }
@@ -70,6 +75,7 @@ export function startAgent(lab: string, node: NodeMachine, agentFile: string): P
     ...['--node-name', node.name],
     ...['--datastore', `file:${clusterFile(lab)}`],
     ...['--api', API_ADDRESS],
+    ...['--run-dir', runtimeFolder(lab, node.name)],
   ]);
 }
 

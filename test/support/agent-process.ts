@@ -43,7 +43,7 @@ export class AgentProcess {
     const args = ['agent', '--node-name', this.#node, '--datastore', `file:${this.#path('cluster.yaml')}`];
     this.#child = this.#namespace.spawn(
       process.execPath,
-      [PROGRAM, ...args, '--api', `unix:${this.#path('api.sock')}`, ...this.#flags],
+      [PROGRAM, ...args, '--api', `unix:${this.#path('api.sock')}`, '--run-dir', this.runDir, ...this.#flags],
       this.#path('agent.log'),
     );
     const child = this.#child;
@@ -57,6 +57,11 @@ export class AgentProcess {
     if (child === undefined) return null;
     await end(child, signal);
     return child.exitCode;
+  }
+
+  /** Of this agent alone: others may run on this machine, each in its namespace. */
+  get runDir(): string {
+    return this.#path('run');
   }
 
   log(): string {

@@ -41,6 +41,11 @@ export class FakeSysctl implements Sysctl {
     return this.values.get(name);
   }
 
+  list(folder: string): readonly string[] {
+    const below = [...this.values.keys()].filter((name) => name.startsWith(`${folder}/`));
+    return [...new Set(below.map((name) => name.slice(folder.length + 1).split('/')[0] ?? ''))];
+  }
+
   write(name: string, value: string): void {
     if (this.isReadOnly) throw kernelError(30, `/proc/sys/${name}`);
     this.values.set(name, value);

@@ -41,6 +41,7 @@ export class RealMachine implements Machine {
     this.kernel = kernel;
     this.sysctl = {
       read: (name) => inNamespace(path, () => procSysctl.read(name)),
+      list: (folder) => inNamespace(path, () => procSysctl.list(folder)),
       write: (name, value) => inNamespace(path, () => procSysctl.write(name, value)),
     };
   }

@@ -305,14 +305,22 @@ export function tunnelSuite(make: () => Machine): void {
     expect(on.plane.dataplane.counters().applied).toBe(0);
   });
 
-  test('a strict reverse path filter is loosened on the tunnel only, and told for the underlay', async () => {
+  test('a strict reverse path filter is loosened on tunnel and underlay while the tunnel is in use', async () => {
+    const filter = (device: string) => on.machine.sysctl.read(`net/ipv4/conf/${device}/rp_filter`) ?? '0';
+    on.machine.addDevice('eth1', '192.168.9.1/24');
+    for (const device of ['eth0', 'eth1']) on.machine.sysctl.write(`net/ipv4/conf/${device}/rp_filter`, '0');
     on.machine.sysctl.write('net/ipv4/conf/all/rp_filter', '1');
     await on.run();
-    expect(on.machine.sysctl.read(`net/ipv4/conf/${DEVICE}/rp_filter`)).toBe('2');
-    expect(on.machine.sysctl.read('net/ipv4/conf/eth0/rp_filter') ?? '0').not.toBe('2');
-    expect(on.plane.events).toContainEqual(
-      expect.objectContaining({ kind: 'settingWrong', setting: 'net.ipv4.conf.eth0.rp_filter' }),
-    );
+    expect([filter(DEVICE), filter('eth0'), filter('eth1')]).toEqual(['2', '2', '0']);
+    expect(on.plane.dataplane.changedSettings().map(({ name, original }) => [name, original])).toEqual([
+      ['net/ipv4/ip_forward', '0'],
+      [`net/ipv4/conf/${DEVICE}/rp_filter`, expect.any(String)],
+      ['net/ipv4/conf/eth0/rp_filter', '0'],
+    ]);
+    await on.run({ pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Never' }] });
+    expect(await on.device()).toBeUndefined();
+    expect(filter('eth0')).toBe('0');
+    expect(on.plane.dataplane.changedSettings().map(({ name }) => name)).toEqual(['net/ipv4/ip_forward']);
   });
 }
 

@@ -40,6 +40,7 @@ describe('sources', () => {
       routeProtocol: 179,
       routeMetric: 2048,
       maxPaths: 16,
+      runDir: '/run/podroute',
     });
   });
 
@@ -69,6 +70,7 @@ describe('sources', () => {
       routeProtocol: '42',
       routeMetric: '7',
       maxPaths: '4',
+      runDir: '/run/x',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };
@@ -89,6 +91,7 @@ describe('sources', () => {
       routeProtocol: 42,
       routeMetric: 7,
       maxPaths: 4,
+      runDir: '/run/x',
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });

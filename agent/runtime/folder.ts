@@ -1,0 +1,152 @@
+/**
+ * The runtime folder: the few files of a running agent that outlive it, and the lock that says that it runs.
+ *
+ * Owns: the files' names and how they are written. Must not know: what is in them.
+ */
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { StartError } from '../start-error.js';
+import { lockHolder, takeLock } from './lock.js';
+
+/** Everything that we ever write there. */
+export const RUNTIME_FILES = {
+  /** Held by the agent, or by `cleanup`, as long as it runs. */
+  lock: 'lock',
+  /** Which kernel settings were changed. */
+  settings: 'settings.json',
+  /** What the pods' network is, for CNI plugins. */
+  subnetEnv: 'subnet.env',
+} as const;
+
+export type RuntimeFile = Exclude<keyof typeof RUNTIME_FILES, 'lock'>;
+
+/** Everybody may read what is there: CNI plugins and people do. */
+const FILE_MODE = 0o644;
+const FOLDER_MODE = 0o755;
+
+export class RuntimeFolder {
+  readonly path: string;
+  readonly #release: () => void;
+
+  /**
+   * Makes the folder where it is missing, and holds its lock until `close`.
+   * @throws StartError where it cannot be written, or another podroute holds it
+   */
+  static open(path: string): RuntimeFolder {
+    try {
+      mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+      const lock = takeLock(join(path, RUNTIME_FILES.lock));
+      if ('release' in lock) return new RuntimeFolder(path, lock.release);
+      throw new StartError(heldText(path, lock.holder));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error) || error instanceof StartError) throw error;
+      throw new StartError(
+        `the runtime folder ${path} cannot be used (${error.message}); run as root, or name another one with --run-dir`,
+        { cause: error },
+      );
+    }
+  }
+
+  private constructor(path: string, release: () => void) {
+    this.path = path;
+    this.#release = release;
+  }
+
+  /** Lets go of the lock; the files stay. */
+  close(): void {
+    this.#release();
+  }
+
+  place(file: RuntimeFile): string {
+    return join(this.path, RUNTIME_FILES[file]);
+  }
+
+  /** @returns undefined where there is no such file */
+  read(file: RuntimeFile): string | undefined {
+    return readIfThere(this.place(file));
+  }
+
+  /** Readers see the old text or the new one, and a crash leaves one of the two. @throws Error of the file system */
+  write(file: RuntimeFile, text: string): void {
+    const draft = draftOf(this.place(file));
+    const fd = openSync(draft, 'w', FILE_MODE);
+    try {
+      writeFileSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, this.place(file));
+  }
+
+  remove(file: RuntimeFile): void {
+    rmSync(this.place(file), { force: true });
+  }
+
+  /** Removes the rest of our files and the folder, unless there are others in it. @returns whether it is gone */
+  dissolve(): boolean {
+    for (const path of ownFiles(this.path)) rmSync(path, { force: true });
+    if (readdirSync(this.path).length > 0) return false;
+    // A service manager may have put a link in its place (systemd does with DynamicUser=yes).
+    const isLink = lstatSync(this.path).isSymbolicLink();
+    rmdirSync(realpathSync(this.path));
+    if (isLink) unlinkSync(this.path);
+    return true;
+  }
+}
+
+/** What there is of ours in a folder that may or may not be there, drafts of a killed agent included. */
+export function ownFiles(folder: string): readonly string[] {
+  const names = Object.values(RUNTIME_FILES);
+  const own = new Set(names.flatMap((name) => [join(folder, name), draftOf(join(folder, name))]));
+  return entriesOf(folder)
+    .map((entry) => join(folder, entry))
+    .filter((path) => own.has(path));
+}
+
+/** The process that holds the folder; undefined: none. */
+export function folderHolder(folder: string): number | undefined {
+  return lockHolder(join(folder, RUNTIME_FILES.lock));
+}
+
+/** Who is in the way, as a sentence. @param holder 0: unseen */
+export function heldText(folder: string, holder: number): string {
+  const who = holder === 0 ? 'a podroute in another PID namespace' : `podroute (pid ${holder})`;
+  return `${who} is at work with the runtime folder ${folder}; stop it, or name another folder with --run-dir`;
+}
+
+/** @returns undefined where there is no such file */
+export function readIfThere(path: string): string | undefined {
+  return unlessMissing(() => readFileSync(path, 'utf8'), undefined);
+}
+
+function entriesOf(folder: string): readonly string[] {
+  return unlessMissing<readonly string[]>(() => readdirSync(folder), []);
+}
+
+function unlessMissing<Value>(read: () => Value, otherwise: Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise;
+    throw error;
+  }
+}
+
+function draftOf(path: string): string {
+  return `${path}.draft`;
+}
