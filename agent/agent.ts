@@ -15,6 +15,7 @@ import { Dataplane, type NextHopFacts, procSysctl, rtnetlinkKernel } from '../ip
 import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import { createDatastore, type Datastore } from './datastore/index.js';
+import { NodeHost } from './host.js';
 import { Interfaces } from './interfaces.js';
 import { logDataplaneEvent } from './log.js';
 import { type Membership, planLocalChanges, planPeerChanges } from './membership/index.js';
@@ -59,7 +60,7 @@ export class Agent {
   readonly #datastore: Datastore;
   readonly #secretWatch: SecretWatch;
   readonly #interfaces: Interfaces;
-  readonly #runtime: RuntimeFolder | undefined;
+  readonly #host: NodeHost | undefined;
   readonly #dataplane: Dataplane | undefined;
   readonly #view: AgentView;
   readonly #api: FastifyInstance;
@@ -146,7 +147,7 @@ export class Agent {
       log,
       onChange: () => this.#tellPolicy(),
     });
-    this.#runtime = runtime;
+    this.#host = runtime && new NodeHost(runtime, log.child({ part: 'host' }));
     this.#membership = membership;
     this.#secrets = secrets;
     this.#factsOf = nextHopFacts(membership);
@@ -158,6 +159,7 @@ export class Agent {
       clock: systemClock,
       speaker: () => this.#speaker,
       dataplane: this.#dataplane,
+      nat: this.#host?.nat,
       membership: () => this.#membership,
     });
     this.#api = createApi({
@@ -194,7 +196,7 @@ export class Agent {
     await this.#speaker.stop();
     await this.#dataplane?.stop();
     await this.#api.close();
-    this.#runtime?.close();
+    await this.#host?.stop();
   }
 
   async #begin(): Promise<void> {
@@ -202,7 +204,7 @@ export class Agent {
     try {
       await this.#interfaces.follow(this.#membership);
       await this.#dataplane?.start();
-      this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+      this.#tellNode();
       // What the first UPDATE says of this node is then what it goes on saying.
       await this.#dataplane?.settled();
       this.#speaker = this.#createSpeaker(this.#leftoverRoutes > 0);
@@ -212,6 +214,7 @@ export class Agent {
       await this.#speaker.stop();
       await this.#dataplane?.stop();
       await this.#api.close();
+      await this.#host?.nat.stop();
       throw error;
     }
     this.#logNotices();
@@ -247,7 +250,7 @@ export class Agent {
     const { needsReset, reasons } = planLocalChanges(before.membership, this.#membership);
     if (reasons.length > 0)
       this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
-    this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+    this.#tellNode();
     if (needsReset) return await this.#replaceSpeaker(before);
     this.#logPeerChanges(before.membership);
     this.#tellSpeaker();
@@ -300,7 +303,7 @@ export class Agent {
       if (!(error instanceof StartError)) throw error;
       await this.#interfaces.follow(before.membership);
       this.#putInForce(before);
-      this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+      this.#tellNode();
       this.#speaker = this.#createSpeaker(false);
       await this.#startSpeaker();
       return [error.message];
@@ -331,6 +334,11 @@ export class Agent {
   #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best' | 'multipath'>[]): void {
     if (this.#isStopping) return;
     this.#dataplane?.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
+  }
+
+  #tellNode(): void {
+    this.#dataplane?.setNode(nodeFactsOf(this.#membership));
+    this.#host?.setMembership(this.#membership);
   }
 
   #tellSpeaker(): void {
@@ -388,6 +396,7 @@ export class Agent {
       settingStore: settingStore(runtime),
       report: (event) => {
         if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
+        if (event.kind === 'podMtuChanged') this.#host?.setPodMtu(event.mtuBytes);
         logDataplaneEvent(log, event);
       },
       onFactsChanged: (facts) => {

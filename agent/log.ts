@@ -81,6 +81,29 @@ export function logDataplaneEvent(log: Logger, event: DataplaneEvent): void {
       else log.info(fields, 'tunnel changed');
       return;
     }
+    case 'podMtuChanged':
+      log.info({ mtu: event.mtuBytes }, 'MTU of the pods changed');
+      return;
+    case 'natChanged': {
+      const pools = event.masqueraded.map(formatPrefix);
+      if (pools.length > 0)
+        log.info({ table: `${event.family} podroute`, pools }, 'outgoing NAT is in force');
+      else
+        log.info(
+          { table: `${event.family} podroute` },
+          'outgoing NAT is not asked for: its table is removed',
+        );
+      return;
+    }
+    case 'natRepaired':
+      log.warn(
+        { table: `${event.family} podroute` },
+        'the table of outgoing NAT was missing or altered: repaired',
+      );
+      return;
+    case 'natFailed':
+      log.warn({ fault: 'kernel', reason: event.reason }, 'no outgoing NAT; trying again');
+      return;
     case 'drift':
       log.warn(
         { count: event.count, examples: event.examples.map(formatPrefix) },

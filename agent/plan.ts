@@ -21,7 +21,14 @@ import {
   type RoutePolicy,
 } from '../bgp/rib/index.js';
 import type { DynamicPeerRange, ListenOptions, PeerConfig, PeerStatus } from '../bgp/speaker/index.js';
-import type { LearnedNextHop, NextHopFacts, NodeFacts, PeerProgress, RouteChange } from '../ipip/index.js';
+import type {
+  LearnedNextHop,
+  NatFacts,
+  NextHopFacts,
+  NodeFacts,
+  PeerProgress,
+  RouteChange,
+} from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership, PeerSpec } from './membership/index.js';
 import type { BgpFilter, BgpFilterRule } from './resources/index.js';
@@ -222,6 +229,15 @@ export function nextHopFacts({ localAs, nodes }: Membership): (path: Path) => Ne
     const entry = known.get(path) ?? { facts: read(path) };
     known.set(path, entry);
     return entry.facts;
+  };
+}
+
+/** A disabled pool counts as any other: its pods exist. */
+export function natFactsOf({ pools, nodeAddresses }: Membership): NatFacts {
+  return {
+    masqueraded: pools.filter(({ natOutgoing }) => natOutgoing).map(({ cidr }) => cidr),
+    pools: pools.map(({ cidr }) => cidr),
+    nodes: nodeAddresses,
   };
 }
 

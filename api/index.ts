@@ -18,7 +18,7 @@ export {
 export { type ClientHooks, commands } from './client/commands.js';
 export { fetchJson } from './client/fetch-json.js';
 export { AgentError, ApiError, ApiListenError } from './errors.js';
-export { listen } from './listen.js';
+export { isDeadSocket, listen } from './listen.js';
 export { describePortOwner, findPortOwner, type PortOwner } from './port-owner.js';
 export { formatDuration } from './render/duration.js';
 export { renderPeer, renderPeers } from './render/peers.js';

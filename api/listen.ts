@@ -46,11 +46,16 @@ async function listenUnix(app: FastifyInstance, path: string): Promise<void> {
 
 /** A killed agent leaves its socket file behind, and bind(2) refuses the name; anything else there is left alone. */
 async function removeDeadSocket(path: string): Promise<void> {
+  if (await isDeadSocket(path)) await unlink(path);
+}
+
+/** A socket file that nobody listens on any more. */
+export async function isDeadSocket(path: string): Promise<boolean> {
   const isSocket = await lstat(path).then(
     (entry) => entry.isSocket(),
     () => false,
   );
-  if (isSocket && (await refusesConnections(path))) await unlink(path);
+  return isSocket && (await refusesConnections(path));
 }
 
 function refusesConnections(path: string): Promise<boolean> {

@@ -124,6 +124,35 @@ export const METRICS: readonly Metric[] = [
     'Kernel operations that failed.',
     ({ status }) => status.dataplane.failures,
   ),
+  {
+    type: 'gauge',
+    name: 'podroute_nat_state',
+    help: '1 for the state that outgoing NAT is in; off: no pool asks for it.',
+    labels: ['state'],
+    read: ({ status: { dataplane } }) =>
+      ['off', 'pending', 'on', 'failed'].map((state) => ({
+        labels: { state },
+        value: Number((dataplane.nat?.state ?? 'off') === state),
+      })),
+  },
+  single(
+    'counter',
+    'podroute_nat_repairs_total',
+    'How often another program had changed or removed the rules of outgoing NAT.',
+    ({ status }) => status.dataplane.nat?.repairs ?? 0,
+  ),
+  single(
+    'gauge',
+    'podroute_kernel_settings_changed',
+    'Kernel settings that the agent has changed, and cleanup puts back.',
+    ({ status }) => status.dataplane.settings.length,
+  ),
+  single(
+    'gauge',
+    'podroute_pod_mtu_bytes',
+    'The MTU that pods can use; 0 where it is not known.',
+    ({ status }) => status.pods.mtu ?? 0,
+  ),
 
   single(
     'gauge',

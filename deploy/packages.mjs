@@ -13,7 +13,9 @@ import { kernelShortfall } from './kernel.mjs';
 const LAB = ['iproute2', 'iputils-ping', 'bird2', 'tcpdump'];
 /** The other routers that test/interop peers with. */
 const ROUTERS = ['frr', 'gobgpd', 'openbgpd', 'exabgp'];
-const SETS = { lab: LAB, test: [...LAB, ...ROUTERS] };
+/** Outgoing NAT, and the settings of a machine before and after. */
+const HOST = ['nftables', 'procps'];
+const SETS = { lab: LAB, test: [...LAB, ...ROUTERS, ...HOST] };
 
 /** The command that asks for a set, and how to go on without this installer. */
 const COMMANDS = {

@@ -8,7 +8,7 @@
  * echo; the whole table is read at start, after every event about links or addresses (the kernel drops the routes of a
  * link that goes down without a word), after lost events, and on a timer.
  */
-import { isLinkLocal, type Prefix } from '../bgp/net/index.js';
+import { type IpAddress, isLinkLocal, type Prefix } from '../bgp/net/index.js';
 import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
@@ -16,9 +16,10 @@ import { forwardingNeeds } from './forwarding-needs.js';
 import { type HostState, isLinkNews, readHost } from './host-state.js';
 import { RouteInstaller, retryDelayMs } from './installer.js';
 import { KernelError } from './kernel/errors.js';
-import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
+import type { Kernel, KernelEvent, Lookup, Sysctl } from './kernel/kernel.js';
 import { NeighbourTable } from './neighbours.js';
 import { Planner } from './plan.js';
+import { podMtuBytes } from './pod-network.js';
 import { Retries } from './retries.js';
 import { RouteBook } from './route-book.js';
 import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
@@ -90,6 +91,7 @@ export class Dataplane {
   #host: HostState = { links: [], addresses: [] };
   #context: StatusContext;
   #planner: Planner | undefined;
+  #podMtuBytes: number | undefined;
   readonly #retries = new Retries();
   /** The last answer of `routes`, until anything of it changes. */
   #snapshot: readonly RouteStatus[] | undefined;
@@ -190,6 +192,11 @@ export class Dataplane {
 
   tunnel(): TunnelStatus {
     return this.#tunnel.status;
+  }
+
+  /** The MTU that pods can use; undefined: not known yet. */
+  podMtuBytes(): number | undefined {
+    return this.#podMtuBytes;
   }
 
   /** The kernel settings of ours that are in force, each with what was there before. */
@@ -440,12 +447,21 @@ export class Dataplane {
     this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
     const own = { address: nodeAddress, facts: this.#ownFacts };
     const { deviceNames } = this.#context;
-    const routes = () => this.#installer.mirror.entries();
-    this.#forwarding.follow(forwardingNeeds(facts, this.#host, this.#tunnel.status, lookups, routes));
+    this.#followHost(facts, lookups);
     const idle = this.#host.links.filter((link) => !link.carrier);
     const withoutCarrier = new Set(idle.map((link) => link.index));
     const hostFacts = { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides };
     return new Planner({ ...hostFacts, sources: new SourceAddresses(facts, this.#host) }, covering);
+  }
+
+  /** What rests on devices and next hops, beside the routes. */
+  #followHost(facts: NodeFacts, lookups: ReadonlyMap<IpAddress, Lookup>): void {
+    const routes = () => this.#installer.mirror.entries();
+    this.#forwarding.follow(forwardingNeeds(facts, this.#host, this.#tunnel.status, lookups, routes));
+    const mtuBytes = podMtuBytes(facts, this.#host);
+    if (mtuBytes === undefined || mtuBytes === this.#podMtuBytes) return;
+    this.#podMtuBytes = mtuBytes;
+    this.#report({ kind: 'podMtuChanged', mtuBytes });
   }
 
   #tellFacts(facts: NextHopFacts): void {

@@ -5,6 +5,7 @@
  */
 import type { IpAddress, Prefix } from '../bgp/net/index.js';
 import type { Lookup } from './kernel/kernel.js';
+import type { NatFamily } from './nat-rules.js';
 import type { TunnelStatus } from './types.js';
 
 export type DataplaneEvent =
@@ -33,6 +34,18 @@ export type DataplaneEvent =
       readonly to: Lookup['kind'];
     }
   | { readonly kind: 'tunnelChanged'; readonly tunnel: TunnelStatus }
+  /** The MTU that pods can use is known, or another one. */
+  | { readonly kind: 'podMtuChanged'; readonly mtuBytes: number }
+  /** The rules of outgoing NAT were loaded, for these pools; none: they were removed. */
+  | {
+      readonly kind: 'natChanged';
+      readonly family: NatFamily;
+      readonly masqueraded: readonly Prefix[];
+    }
+  /** Another program had changed or removed them. */
+  | { readonly kind: 'natRepaired'; readonly family: NatFamily }
+  /** They cannot be loaded, or not be looked at; it is tried again. */
+  | { readonly kind: 'natFailed'; readonly reason: string }
   /** A read-back found own routes missing or altered; they are being put right. */
   | { readonly kind: 'drift'; readonly count: number; readonly examples: readonly Prefix[] }
   /** Routes of an earlier run that nobody announced again, removed; `why`: what let us conclude that. */

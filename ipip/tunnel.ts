@@ -53,11 +53,13 @@ export type TunnelWish = 'wanted' | 'keep' | 'unwanted';
 
 export function wishForTunnel(facts: NodeFacts, routeNeedsIt: boolean): TunnelWish {
   if (routeNeedsIt) return 'wanted';
-  const isAllowed = facts.pools.some(
-    (pool) => prefixFamily(pool.prefix) === 'ipv4' && pool.ipipMode !== 'Never',
-  );
-  if (!isAllowed) return 'unwanted';
+  if (!allowsIpip(facts.pools)) return 'unwanted';
   return facts.blocks.some((block) => prefixFamily(block) === 'ipv4') ? 'wanted' : 'keep';
+}
+
+/** Whether packets may go through IPIP at all, by what the pools say. */
+export function allowsIpip(pools: NodeFacts['pools']): boolean {
+  return pools.some(({ prefix, ipipMode }) => prefixFamily(prefix) === 'ipv4' && ipipMode !== 'Never');
 }
 
 /** The link that has the node address. */
@@ -87,14 +89,19 @@ export function describeTunnel(
   const mtuBytes =
     underlay === undefined && present !== undefined
       ? present.mtuBytes
-      : (underlay?.mtuBytes ?? DEFAULT_UNDERLAY_MTU_BYTES) - OUTER_HEADER_BYTES;
+      : tunnelMtuBytes(underlay?.mtuBytes ?? DEFAULT_UNDERLAY_MTU_BYTES);
   const address = tunnelAddress(facts);
   return {
     device,
     local: facts.nodeAddress,
-    mtuBytes: Math.max(mtuBytes, MIN_MTU_BYTES),
+    mtuBytes,
     ...(address === undefined ? {} : { address }),
   };
+}
+
+/** What fits into an outer packet of the underlay. */
+export function tunnelMtuBytes(underlayMtuBytes: number): number {
+  return Math.max(underlayMtuBytes - OUTER_HEADER_BYTES, MIN_MTU_BYTES);
 }
 
 function ipipParameters(spec: TunnelSpec): IpipParameters {

@@ -13,6 +13,7 @@ import {
 import { VERSION } from '../version.js';
 import { AGENT_SUMMARY, agentHelp, runAgent } from './agent.js';
 import { check } from './check.js';
+import { CLEANUP_SUMMARY, cleanupHelp, runCleanup } from './cleanup.js';
 import { decode } from './decode.js';
 import { kernelRoutes } from './kernel-routes.js';
 
@@ -23,15 +24,21 @@ interface Entry {
 
 const hooks = { version: VERSION, kernelRoutes, streams: () => process };
 
-const agent: Entry = {
-  summary: AGENT_SUMMARY,
-  run: async (argv, io) => {
-    if (argv.includes('--help') || argv.includes('-h')) io.stdout.write(agentHelp());
-    else if (argv.includes('--version')) io.stdout.write(`podroute ${VERSION}\n`);
-    else return await runAgent(argv, io);
-    return EXIT.ok;
-  },
-};
+const agent = entryOf(AGENT_SUMMARY, agentHelp, runAgent);
+const cleanup = entryOf(CLEANUP_SUMMARY, cleanupHelp, runCleanup);
+
+/** A command whose flags are the settings of the agent. */
+function entryOf(summary: string, help: () => string, runIt: Entry['run']): Entry {
+  return {
+    summary,
+    run: async (argv, io) => {
+      if (argv.includes('--help') || argv.includes('-h')) io.stdout.write(help());
+      else if (argv.includes('--version')) io.stdout.write(`podroute ${VERSION}\n`);
+      else return await runIt(argv, io);
+      return EXIT.ok;
+    },
+  };
+}
 
 const ENTRIES: ReadonlyMap<string, Entry> = new Map([
   ['agent', agent],
@@ -46,6 +53,7 @@ const ENTRIES: ReadonlyMap<string, Entry> = new Map([
     command.name,
     { summary: command.summary, run: (argv, io) => runCommand(command, argv, io, hooks) },
   ]),
+  ['cleanup', cleanup],
 ]);
 
 /** Runs the command that the arguments name. */

@@ -70,6 +70,9 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
       address: node.ipv4.address,
       asn: asNumberOf(resources, node),
     })),
+    nodeAddresses: resources.nodes.flatMap(({ ipv4, ipv6 }) =>
+      [ipv4, ipv6].flatMap((own) => own?.address ?? []),
+    ),
     peers: planPeers(resources, own),
     dynamicPeers: planDynamicPeers(resources, own),
   };

@@ -32,6 +32,8 @@ export interface Membership {
   readonly pools: readonly IpPool[];
   /** The other nodes, by name. */
   readonly nodes: readonly ClusterNode[];
+  /** Of all nodes, this one too, both families. */
+  readonly nodeAddresses: readonly IpAddress[];
   /** By id. At most one per address. */
   readonly peers: readonly PeerSpec[];
   /** By id. */

@@ -192,6 +192,7 @@ function buildPool(spec: IpPoolSpec, header: Header): IpPool {
     blockSize: spec.blockSize ?? BLOCK_SIZES[prefixFamily(spec.cidr)].default,
     disabled: spec.disabled,
     disableBGPExport: spec.disableBGPExport,
+    natOutgoing: spec.natOutgoing,
     nodeSelector: spec.nodeSelector,
   };
 }

@@ -148,11 +148,11 @@ export const ipPoolSpec = mapping(
       description: 'The nodes that may own blocks of the pool.',
       default: 'all()',
     }),
-    natOutgoing: refused(
-      'is not supported yet: podroute does not masquerade; write natOutgoing: false and let the router do it',
-      'Masquerades what leaves the pool. Not supported yet.',
-      [false],
-    ),
+    natOutgoing: Type.Boolean({
+      description:
+        'Masquerades what pods of the pool send to addresses outside all pools that are no node addresses.',
+      default: false,
+    }),
     vxlanMode: refused(
       'is not supported: podroute tunnels by IPIP alone; write vxlanMode: Never, and ipipMode: Always or CrossSubnet',
       'VXLAN. Not supported.',

@@ -44,6 +44,8 @@ export interface IpPool {
   /** Nodes neither import from it nor claim blocks of it. */
   readonly disabled: boolean;
   readonly disableBGPExport: boolean;
+  /** What leaves the pools gets the address of the node that it leaves. */
+  readonly natOutgoing: boolean;
   /** The nodes that may own blocks of this pool. */
   readonly nodeSelector: Selector;
 }

@@ -51,7 +51,7 @@ export class RuntimeFolder {
       mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
       const lock = takeLock(join(path, RUNTIME_FILES.lock));
       if ('release' in lock) return new RuntimeFolder(path, lock.release);
-      throw new StartError(heldText(path, lock.holder));
+      throw new StartError(`${heldText(path, lock.holder)}; stop it, or name another folder with --run-dir`);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error) || error instanceof StartError) throw error;
       throw new StartError(
@@ -97,9 +97,12 @@ export class RuntimeFolder {
     rmSync(this.place(file), { force: true });
   }
 
-  /** Removes the rest of our files and the folder, unless there are others in it. @returns whether it is gone */
-  dissolve(): boolean {
-    for (const path of ownFiles(this.path)) rmSync(path, { force: true });
+  /**
+   * Removes our files, `files` with them, and the folder, unless there is something else in it.
+   * @returns whether it is gone
+   */
+  dissolve(files: readonly string[] = []): boolean {
+    for (const path of [...ownFiles(this.path), ...files]) rmSync(path, { force: true });
     if (readdirSync(this.path).length > 0) return false;
     // A service manager may have put a link in its place (systemd does with DynamicUser=yes).
     const isLink = lstatSync(this.path).isSymbolicLink();
@@ -118,15 +121,20 @@ export function ownFiles(folder: string): readonly string[] {
     .filter((path) => own.has(path));
 }
 
+/** Where the changed settings are kept in a folder. */
+export function settingsPlace(folder: string): string {
+  return join(folder, RUNTIME_FILES.settings);
+}
+
 /** The process that holds the folder; undefined: none. */
 export function folderHolder(folder: string): number | undefined {
   return lockHolder(join(folder, RUNTIME_FILES.lock));
 }
 
-/** Who is in the way, as a sentence. @param holder 0: unseen */
+/** Who is in the way; the caller adds the remedy. @param holder 0: unseen */
 export function heldText(folder: string, holder: number): string {
   const who = holder === 0 ? 'a podroute in another PID namespace' : `podroute (pid ${holder})`;
-  return `${who} is at work with the runtime folder ${folder}; stop it, or name another folder with --run-dir`;
+  return `${who} is at work with the runtime folder ${folder}`;
 }
 
 /** @returns undefined where there is no such file */

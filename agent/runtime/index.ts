@@ -9,3 +9,4 @@ export {
   RuntimeFolder,
 } from './folder.js';
 export { readOnlyStore, settingStore } from './setting-store.js';
+export { type PodNetwork, subnetEnv } from './subnet-env.js';

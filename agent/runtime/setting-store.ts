@@ -6,7 +6,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { SettingStore } from '../../ipip/index.js';
-import { type RuntimeFolder, readIfThere } from './folder.js';
+import { type RuntimeFolder, readIfThere, settingsPlace } from './folder.js';
 
 /** Where the settings that are kept were in force. */
 interface Machine {
@@ -20,7 +20,7 @@ interface Machine {
 export function settingStore(folder: RuntimeFolder): SettingStore {
   const here = thisMachine();
   return {
-    ...readOnlyStore(folder.place('settings'), here),
+    ...readOnlyStore(folder.path, here),
     save: (value) => {
       if (value === undefined) folder.remove('settings');
       else folder.write('settings', `${JSON.stringify({ ...here, ...value }, null, 2)}\n`);
@@ -29,7 +29,8 @@ export function settingStore(folder: RuntimeFolder): SettingStore {
 }
 
 /** The store of a folder that may or may not be there, to look at. */
-export function readOnlyStore(place: string, here: Machine = thisMachine()): Omit<SettingStore, 'save'> {
+export function readOnlyStore(folder: string, here: Machine = thisMachine()): Omit<SettingStore, 'save'> {
+  const place = settingsPlace(folder);
   return {
     place,
     load: () => {

@@ -5,9 +5,16 @@
  * HTTP.
  */
 import type { AgentStatusRow, ApiSource, PeerRow, ReadinessRow, RouteRow } from '../../api/index.js';
-import { formatIpAddress, isIpv4 } from '../../bgp/net/index.js';
+import { formatIpAddress, formatPrefix, isIpv4 } from '../../bgp/net/index.js';
 import type { Clock, ListenOptions, PeerStatus, Speaker } from '../../bgp/speaker/index.js';
-import type { Dataplane, RouteState, TunnelStatus } from '../../ipip/index.js';
+import {
+  type Dataplane,
+  type NatStatus,
+  type OutgoingNat,
+  type RouteState,
+  settingText,
+  type TunnelStatus,
+} from '../../ipip/index.js';
 import type { AgentSettings } from '../config/index.js';
 import type { Membership } from '../membership/index.js';
 import { listenOptionsOf } from '../plan.js';
@@ -21,6 +28,8 @@ export interface AgentParts {
   readonly speaker: () => Speaker;
   /** Absent: switched off. */
   readonly dataplane: Dataplane | undefined;
+  /** Absent with the data plane. */
+  readonly nat: OutgoingNat | undefined;
   readonly membership: () => Membership;
 }
 
@@ -92,6 +101,10 @@ export class AgentView implements ApiSource {
             : { text: this.#configErrors[0] ?? '', at: isoTime(this.#configFailedAtMs) },
       },
       dataplane: this.#dataplaneStatus(),
+      pods: {
+        subnets: membership.blocks.map(formatPrefix),
+        mtu: this.#parts.dataplane?.podMtuBytes() ?? null,
+      },
       counts: {
         peers: peers.length,
         peersEstablished: peers.filter(({ session }) => session !== undefined).length,
@@ -137,12 +150,43 @@ export class AgentView implements ApiSource {
   }
 
   #dataplaneStatus(): AgentStatusRow['dataplane'] {
-    const { dataplane } = this.#parts;
-    if (dataplane === undefined)
-      return { enabled: false, tunnel: null, drift: 0, failures: 0, lastError: null };
+    const { dataplane, nat } = this.#parts;
+    if (dataplane === undefined) {
+      return {
+        enabled: false,
+        tunnel: null,
+        drift: 0,
+        failures: 0,
+        lastError: null,
+        nat: null,
+        settings: [],
+      };
+    }
     const { drift, failed } = dataplane.counters();
-    return { enabled: true, tunnel: tunnelRow(dataplane.tunnel()), drift, failures: failed, lastError: null };
+    return {
+      enabled: true,
+      tunnel: tunnelRow(dataplane.tunnel()),
+      drift,
+      failures: failed,
+      lastError: null,
+      nat: nat === undefined ? null : natRow(nat.status()),
+      settings: dataplane.changedSettings().map(({ name, original, ours }) => ({
+        name: settingText(name),
+        value: ours,
+        before: original,
+      })),
+    };
   }
+}
+
+function natRow({ state, reason, pools, repairs }: NatStatus): AgentStatusRow['dataplane']['nat'] {
+  if (pools.length === 0 && state !== 'failed') return null;
+  return {
+    state: state === 'on' || state === 'failed' ? state : 'pending',
+    pools: pools.map(formatPrefix),
+    reason: reason === '' ? null : reason,
+    repairs,
+  };
 }
 
 function tunnelRow(tunnel: TunnelStatus): AgentStatusRow['dataplane']['tunnel'] {

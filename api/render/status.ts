@@ -5,7 +5,7 @@ import { renderPairs, type TextOptions } from './table.js';
 
 /** One line per subject; what is wrong is spelled out below it. */
 export function renderStatus(status: StatusRow, options: TextOptions = {}): string {
-  const { counts, datastore, dataplane, config, configErrors, readiness } = status;
+  const { counts, datastore, dataplane, pods, config, configErrors, readiness } = status;
   const ago = (failure: { readonly text: string; readonly at: string } | null, label: string): string[] =>
     failure ? [`${label}: ${failure.text} (${formatSince(failure.at, options.now)} ago)`] : [];
   return renderPairs(
@@ -18,6 +18,12 @@ export function renderStatus(status: StatusRow, options: TextOptions = {}): stri
       ['routes', `${counts.routesOk} of ${counts.routes} ok`],
       ['data plane', [describeDataplane(dataplane), ...ago(dataplane.lastError, 'last error')]],
       ['tunnel', describeTunnel(dataplane.tunnel)],
+      ['pods', describePods(pods)],
+      ['outgoing NAT', describeNat(dataplane.nat)],
+      [
+        'settings',
+        dataplane.settings.map(({ name, value, before }) => `${name}=${value} (before: ${before})`),
+      ],
       ['datastore', [`${datastore.source}, ${datastore.state}`, ...ago(datastore.lastError, 'last error')]],
       [
         'configuration',
@@ -36,6 +42,20 @@ export function renderStatus(status: StatusRow, options: TextOptions = {}): stri
 function describeDataplane({ enabled, drift, failures }: StatusRow['dataplane']): string {
   if (!enabled) return 'off: routes are exchanged, the kernel is left alone';
   return `on, drift ${drift}, failures ${failures}`;
+}
+
+function describePods({ subnets, mtu }: StatusRow['pods']): string {
+  if (subnets.length === 0) return 'no subnet';
+  return `${subnets.join(', ')}${mtu === null ? '' : `, mtu ${mtu}`}`;
+}
+
+function describeNat(nat: StatusRow['dataplane']['nat']): readonly string[] {
+  if (nat === null) return [];
+  const repairs = nat.repairs === 0 ? '' : `, repaired ${nat.repairs} times`;
+  return [
+    `${nat.state} for ${nat.pools.join(', ')}${repairs}`,
+    ...(nat.reason === null ? [] : [`the reason: ${nat.reason}`]),
+  ];
 }
 
 function describeTunnel(tunnel: StatusRow['dataplane']['tunnel']): string {

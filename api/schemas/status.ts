@@ -15,6 +15,19 @@ const Tunnel = record({
   state: Type.Enum(['up', 'down', 'absent']),
 });
 
+const Nat = record({
+  state: Type.Enum(['on', 'pending', 'failed']),
+  pools: list(Type.String(), 'the pools with natOutgoing'),
+  reason: orNull(Type.String(), 'why it failed'),
+  repairs: count('how often another program had changed or removed the rules'),
+});
+
+const Setting = record({
+  name: Type.String({ description: 'as sysctl(8) writes it' }),
+  value: Type.String({ description: 'what the agent set' }),
+  before: Type.String({ description: 'what `podroute cleanup` puts back' }),
+});
+
 /** What the agent reports; the answer adds `readiness`. */
 export const AgentStatus = record({
   node: Type.String(),
@@ -35,6 +48,12 @@ export const AgentStatus = record({
     drift: count('differences between the wanted and the actual kernel state at the last read back'),
     failures: count('kernel operations that failed since the start'),
     lastError: orNull(Failure),
+    nat: orNull(Nat, 'null: no pool asks for outgoing NAT'),
+    settings: list(Setting, 'kernel settings that were changed so that packets are forwarded'),
+  }),
+  pods: record({
+    subnets: list(Type.String(), 'the pod subnets of this node'),
+    mtu: orNull(count('bytes'), 'what pods can use; null: not known yet, or the data plane is off'),
   }),
   counts: record({
     peers: count(),

@@ -11,6 +11,7 @@ import {
   type NextHopFacts,
   type NodeFacts,
   type RouteStatus,
+  type SettingStore,
 } from '../../ipip/index.js';
 import { address as ip, address4 as ip4, prefix } from './addresses.js';
 import { type Machine, must } from './machine.js';
@@ -51,8 +52,9 @@ export class Plane {
   readonly dataplane: Dataplane;
   #onChanged: (() => void) | undefined;
 
-  constructor(machine: Machine, timeSource: Clock = clock) {
+  constructor(machine: Machine, timeSource: Clock = clock, settingStore?: SettingStore) {
     this.dataplane = new Dataplane({
+      ...(settingStore === undefined ? {} : { settingStore }),
       kernel: machine.kernel,
       sysctl: machine.sysctl,
       clock: timeSource,

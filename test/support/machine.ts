@@ -3,10 +3,13 @@
  *
  * Owns: the contract that the fake and the real kernel share, and the real one. The same suites run over both.
  */
+import { spawnSync } from 'node:child_process';
 import type { Kernel, Sysctl } from '../../ipip/kernel/kernel.js';
+import { nftables, type RuleSets } from '../../ipip/kernel/nft.js';
 import { rtnetlinkKernel } from '../../ipip/kernel/rtnetlink.js';
 import { procSysctl } from '../../ipip/kernel/sysctl.js';
 import { inNamespace } from '../lab/libc.js';
+import { netAtRest, netDump } from './net-dump.js';
 import { Namespace } from './netns.js';
 
 export interface Machine {
@@ -27,6 +30,7 @@ export interface Machine {
 export class RealMachine implements Machine {
   readonly kernel: Kernel;
   readonly sysctl: Sysctl;
+  readonly ruleSets: RuleSets;
   readonly #namespace: Namespace;
   /** The path of its network namespace. */
   readonly path: string;
@@ -44,6 +48,7 @@ export class RealMachine implements Machine {
       list: (folder) => inNamespace(path, () => procSysctl.list(folder)),
       write: (name, value) => inNamespace(path, () => procSysctl.write(name, value)),
     };
+    this.ruleSets = ruleSetsIn(this.#namespace);
   }
 
   addDevice(name: string, ...addresses: readonly string[]): void {
@@ -76,6 +81,23 @@ export class RealMachine implements Machine {
     );
   }
 
+  /** Whether its kernel takes a chain that masquerades, asked as an administrator would. */
+  hasNat(): boolean {
+    const chain = '{ type nat hook postrouting priority srcnat; }';
+    const rules = `add table ip probe; add chain ip probe c ${chain}; add rule ip probe c masquerade; delete table ip probe`;
+    return spawnSync('ip', ['netns', 'exec', this.#namespace.name, 'nft', rules]).status === 0;
+  }
+
+  /** Resolves when nothing of its network moves by itself. */
+  async atRest(): Promise<void> {
+    await netAtRest(this.#namespace.name);
+  }
+
+  /** Everything of its network, as text. */
+  dump(): ReturnType<typeof netDump> {
+    return netDump(this.#namespace.name);
+  }
+
   /** The source address of this machine's own packets to an address. */
   sourceTowards(address: string): string | undefined {
     return / src (\S+)/.exec(this.#namespace.ip('route', 'get', address))?.[1];
@@ -84,6 +106,15 @@ export class RealMachine implements Machine {
   async remove(): Promise<void> {
     await this.#namespace.remove();
   }
+}
+
+/** nftables of a namespace: the child is started within the call, so it is born there. */
+export function ruleSetsIn(namespace: Namespace): RuleSets {
+  const path = `/run/netns/${namespace.name}`;
+  return {
+    apply: (text) => inNamespace(path, () => nftables.apply(text)),
+    list: (family, table) => inNamespace(path, () => nftables.list(family, table)),
+  };
 }
 
 /** What a test knows to be there. */

@@ -6,12 +6,15 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { formatIpAddress } from '../../../bgp/net/index.js';
 import { kernelShortfall } from '../../../deploy/kernel.mjs';
+import { cleanUp, defaultDataplaneSettings, OutgoingNat, SettingRecord } from '../../../ipip/index.js';
 import { rtnetlinkKernel } from '../../../ipip/kernel/rtnetlink.js';
 import { procSysctl } from '../../../ipip/kernel/sysctl.js';
+import { volatileStore } from '../../../ipip/setting-record.js';
 import { inNamespace } from '../../lab/libc.js';
 import { prefix } from '../../support/addresses.js';
 import { tunnelCrossroads } from '../../support/crossroads.js';
 import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { RealMachine } from '../../support/machine.js';
 import { multipathSuite } from '../../support/multipath-suite.js';
 import { Namespace } from '../../support/netns.js';
@@ -138,6 +141,59 @@ if (kernelShortfall() === undefined) {
       await machine.remove();
       await router.remove();
       await far.remove();
+    });
+
+    test('outgoing NAT is in force, or one sentence says what the kernel lacks', async () => {
+      const machine = new RealMachine();
+      const nat = new OutgoingNat({ ruleSets: machine.ruleSets, clock: new FakeClock(), report: () => {} });
+      const pools = [prefix('10.244.0.0/16')];
+      nat.set({ masqueraded: pools, pools, nodes: [] });
+      await nat.settled();
+      const reason = 'this kernel has no nf_tables with NAT';
+      expect(nat.status()).toMatchObject(
+        machine.hasNat() ? { state: 'on' } : { state: 'failed', reason: expect.stringContaining(reason) },
+      );
+      nat.set({ masqueraded: [], pools, nodes: [] });
+      await nat.settled();
+      expect(nat.status().state).toBe('off');
+      await nat.stop();
+      await machine.remove();
+    });
+
+    test('after cleanup nothing is left that was not there before', async () => {
+      const machine = new RealMachine();
+      machine.addDevice('eth0', '192.168.1.11/24', '2001:db8::11/64');
+      machine.ip('route add default via 192.168.1.254');
+      machine.ip('link add other0 type ipip local 192.168.1.11 remote 192.168.2.99');
+      machine.sysctl.write('net/ipv4/conf/all/rp_filter', '1');
+      await machine.atRest();
+      const before = machine.dump();
+      const store = volatileStore();
+      const { dataplane } = new Plane(machine, undefined, store);
+      await dataplane.start();
+      dataplane.setNode({ ...FACTS, blocks: [...FACTS.blocks, prefix('fd00:244:1::/64')] });
+      dataplane.applyChanges(
+        changes(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.3.0/24', '192.168.2.11')),
+      );
+      await dataplane.settled();
+      await dataplane.stop();
+      expect(machine.dump()).not.toEqual(before);
+      const { kernel, sysctl, ruleSets } = machine;
+      const parts = { kernel, sysctl, ruleSets, settings: defaultDataplaneSettings };
+      const items = await cleanUp({ ...parts, record: new SettingRecord(store) }, false);
+      expect(items.map(({ outcome, kind, what }) => `${outcome} ${kind} ${what}`)).toEqual(
+        expect.arrayContaining([
+          'removed route 10.244.3.0/24 via 192.168.2.11 dev podroute0',
+          'removed route blackhole fd00:244:1::/64',
+          'restored setting net.ipv4.conf.eth0.rp_filter = 0 (was 2)',
+          'restored setting net.ipv6.conf.all.forwarding = 0 (was 1)',
+          'removed address 10.244.1.0/32 dev podroute0',
+          'removed device podroute0',
+        ]),
+      );
+      expect(items.filter(({ outcome }) => outcome === 'failed' || outcome === 'left')).toEqual([]);
+      expect(machine.dump()).toEqual(before);
+      await machine.remove();
     });
   });
 

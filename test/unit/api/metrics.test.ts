@@ -87,6 +87,10 @@ describe('GET /metrics', () => {
     }
     expect(valuesOf(samples, 'podroute_kernel_drift')).toEqual({ '': 1 });
     expect(valuesOf(samples, 'podroute_kernel_failures_total')).toEqual({ '': 2 });
+    expect(valuesOf(samples, 'podroute_nat_state')).toEqual({ off: 0, pending: 0, on: 0, failed: 1 });
+    expect(valuesOf(samples, 'podroute_nat_repairs_total')).toEqual({ '': 2 });
+    expect(valuesOf(samples, 'podroute_kernel_settings_changed')).toEqual({ '': 1 });
+    expect(valuesOf(samples, 'podroute_pod_mtu_bytes')).toEqual({ '': 1480 });
     expect(valuesOf(samples, 'podroute_config_generation')).toEqual({ '': 3 });
     expect(valuesOf(samples, 'podroute_config_last_reload_successful')).toEqual({ '': 0 });
     expect(valuesOf(samples, 'podroute_config_last_reload_success_timestamp_seconds')).toEqual({

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { DataplaneEvent } from '../../../ipip/events.js';
 import { Forwarding, type ForwardingNeeds } from '../../../ipip/forwarding.js';
 import { forwardingNeeds } from '../../../ipip/forwarding-needs.js';
+import { kernelError } from '../../../ipip/kernel/errors.js';
 import { interfaceIndex, type KernelLink, type Lookup, MAIN_TABLE } from '../../../ipip/kernel/kernel.js';
 import {
   restoreSetting,
@@ -210,11 +211,10 @@ describe('IPv6 forwarding', () => {
   test('where accept_ra cannot be set, forwarding stays off: the node keeps its way out', () => {
     const write = sysctl.write.bind(sysctl);
     sysctl.write = (name, value) => {
-      if (name.endsWith('accept_ra')) sysctl.isReadOnly = true;
+      if (name.endsWith('accept_ra')) throw kernelError(30, `/proc/sys/${name}`);
       write(name, value);
     };
     forwarding.follow(ipv6);
-    sysctl.isReadOnly = false;
     expect(sysctl.read(V6)).toBe('0');
   });
 

@@ -74,6 +74,7 @@ spec: {nodeSelector: "rack == 'a'", peerIP: 192.168.1.1, asNumber: 65001}
             blockSize: 24,
             disabled: false,
             disableBGPExport: false,
+            natOutgoing: false,
             nodeSelector: { type: 'all' },
           },
         ],
@@ -142,7 +143,7 @@ items:
     blockSize: 26
     cidr: 10.244.0.0/16
     ipipMode: Always
-    natOutgoing: false
+    natOutgoing: true
     nodeSelector: all()
     vxlanMode: Never
 - apiVersion: projectcalico.org/v3
@@ -439,11 +440,6 @@ items:
       'VXLAN on a node',
       manifest('Node', 'a', { ipv4VXLANTunnelAddr: '10.0.0.1' }),
       'spec.ipv4VXLANTunnelAddr: is not supported',
-    ],
-    [
-      'masquerading',
-      pool('p', '10.244.0.0/16', { natOutgoing: true }),
-      'spec.natOutgoing: is not supported yet',
     ],
     [
       'a filter that does not exist',

@@ -141,6 +141,10 @@ describe('one thing in full', () => {
         'data plane     on, drift 1, failures 2',
         '               last error: no such device (3m12s ago)',
         'tunnel         podroute0 up, address 10.244.1.0, mtu 1480',
+        'pods           10.244.1.0/24, mtu 1480',
+        'outgoing NAT   failed for 10.244.0.0/16, repaired 2 times',
+        '               the reason: nft is not installed: install the package nftables',
+        'settings       net.ipv4.ip_forward=1 (before: 0)',
         'datastore      file:/etc/podroute/cluster.yaml, failed',
         '               last error: the file is gone (3m12s ago)',
         'configuration  number 3, loaded 3m12s ago',
@@ -155,7 +159,16 @@ describe('one thing in full', () => {
     const quiet = status({
       listen: [],
       datastore: { source: 'file:/etc/podroute', state: 'ok', lastError: null },
-      dataplane: { enabled: false, tunnel: null, drift: 0, failures: 0, lastError: null },
+      dataplane: {
+        enabled: false,
+        tunnel: null,
+        drift: 0,
+        failures: 0,
+        lastError: null,
+        nat: null,
+        settings: [],
+      },
+      pods: { subnets: [], mtu: null },
       configErrors: [],
     });
     expect(renderStatus({ ...quiet, readiness: READY }, now)).toBe(
@@ -168,6 +181,7 @@ describe('one thing in full', () => {
         'routes         3 of 4 ok',
         'data plane     off: routes are exchanged, the kernel is left alone',
         'tunnel         -',
+        'pods           no subnet',
         'datastore      file:/etc/podroute, ok',
         'configuration  number 3, loaded 3m12s ago',
         '',
