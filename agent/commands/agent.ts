@@ -4,14 +4,13 @@
  * Owns: signals, and which error ends the program with which exit status. Must not know: the parts of the agent.
  */
 import { hostname } from 'node:os';
-import { ApiListenError, type CliIo, EXIT, type ExitStatus } from '../../api/index.js';
-import { KernelError, SettingRecordError } from '../../ipip/index.js';
+import { type CliIo, EXIT, type ExitStatus } from '../../api/index.js';
 import { Agent } from '../agent.js';
 import { loadSettings, settingsHelp } from '../config/index.js';
 import { createLog } from '../log.js';
 import { checkText, formatConfigError } from '../resources/index.js';
-import { StartError } from '../start-error.js';
 import { VERSION } from '../version.js';
+import { refusalOf } from './refusal.js';
 
 export const AGENT_SUMMARY = 'Run the agent of this node until it gets SIGTERM or SIGINT.';
 
@@ -70,14 +69,4 @@ function signal(): Promise<NodeJS.Signals> {
       });
     }
   });
-}
-
-/** The sentence for what the operator can mend; undefined: a fault of ours. */
-function refusalOf(error: unknown): { readonly text: string; readonly exitStatus: ExitStatus } | undefined {
-  if (error instanceof StartError) return { text: error.message, exitStatus: error.exitStatus };
-  if (error instanceof SettingRecordError) return { text: error.message, exitStatus: EXIT.attention };
-  if (error instanceof ApiListenError) return { text: error.message, exitStatus: EXIT.attention };
-  if (!(error instanceof KernelError)) return undefined;
-  const text = error.remedy === undefined ? error.message : `${error.message}; ${error.remedy}`;
-  return { text, exitStatus: EXIT.attention };
 }

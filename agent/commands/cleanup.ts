@@ -21,12 +21,10 @@ import {
   type CleanupItem,
   type CleanupParts,
   cleanUp,
-  KernelError,
   nftables,
   procSysctl,
   rtnetlinkKernel,
   SettingRecord,
-  SettingRecordError,
   type SettingStore,
 } from '../../ipip/index.js';
 import { type AgentSettings, loadSettings, settingsHelp } from '../config/index.js';
@@ -39,7 +37,7 @@ import {
   readOnlyStore,
   settingStore,
 } from '../runtime/index.js';
-import { StartError } from '../start-error.js';
+import { refusalOf } from './refusal.js';
 
 export const CLEANUP_SUMMARY =
   'Remove everything that the agent of this node leaves behind, once it is stopped.';
@@ -90,12 +88,9 @@ export async function runCleanup(argv: readonly string[], io: CliIo): Promise<Ex
     print(lines, options, io);
     return lines.some(({ outcome }) => outcome === 'failed') ? EXIT.attention : EXIT.ok;
   } catch (error) {
-    if (error instanceof StartError || error instanceof SettingRecordError) {
-      return refuse(io, error.message, EXIT.attention);
-    }
-    if (!(error instanceof KernelError)) throw error;
-    const remedy = error.remedy === undefined ? '' : `; ${error.remedy}`;
-    return refuse(io, `${error.message}${remedy}`, EXIT.attention);
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return refuse(io, refusal.text, refusal.exitStatus);
   }
 }
 
