@@ -56,7 +56,8 @@ export function negotiate(
 
   const ours = config.capabilities();
   const theirs = open.capabilities;
-  const mismatch = roleConflict(ours, theirs);
+  // RFC 9234 §1: roles are between ASes.
+  const mismatch = peerType === 'ebgp' ? roleConflict(ours, theirs) : undefined;
   if (mismatch !== undefined) return { notification: roleMismatch(), why: mismatch };
   const both = (kind: Capability['kind']): boolean => has(ours, kind) && has(theirs, kind);
   const holdTimeSeconds = Math.min(config.holdTimeSeconds, open.holdTimeSeconds);
@@ -88,6 +89,9 @@ export function gracefulRestartOf(
   return capabilities.findLast((capability) => capability.kind === 'gracefulRestart');
 }
 
+/** The code of the role capability, for those with a value that we do not know (RFC 9234 §4.1). */
+const ROLE_CODE = 9;
+
 /** What a speaker of each role expects of its peer (RFC 9234 §4.2). */
 const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
   provider: 'customer',
@@ -98,19 +102,26 @@ const COUNTERPART: Readonly<Record<BgpRole, BgpRole>> = {
 };
 
 /**
- * RFC 9234 §4.2: both roles are announced and do not go together, or the peer announces several. Where one side
- * announces none, ours holds alone.
+ * RFC 9234 §4.2: both roles are announced and do not go together, or the peer announces several that differ. Where one
+ * side announces none, ours holds alone.
  */
 function roleConflict(ours: readonly Capability[], theirs: readonly Capability[]): string | undefined {
-  const [role] = rolesOf(ours);
-  if (role === undefined) return undefined;
-  const wrong = rolesOf(theirs).find((announced) => announced !== COUNTERPART[role]);
-  if (wrong === undefined) return undefined;
-  return `its role is ${wrong}, and ours is ${role}: it must be ${COUNTERPART[role]}`;
+  const announced = new Set(rolesOf(theirs));
+  if (announced.size > 1) return `it says that it is ${[...announced].join(' and ')}`;
+  const [role] = ours.flatMap((capability) => (capability.kind === 'role' ? [capability.role] : []));
+  const [theirRole] = announced;
+  if (role === undefined || theirRole === undefined || theirRole === COUNTERPART[role]) return undefined;
+  return `its role is ${theirRole}, and ours is ${role}: it must be ${COUNTERPART[role]}`;
 }
 
-function rolesOf(capabilities: readonly Capability[]): readonly BgpRole[] {
-  return capabilities.flatMap((capability) => (capability.kind === 'role' ? [capability.role] : []));
+/** Names of roles; one that is not assigned is a role all the same, and goes with none. */
+function rolesOf(capabilities: readonly Capability[]): readonly string[] {
+  return capabilities.flatMap((capability) => {
+    if (capability.kind === 'role') return [capability.role];
+    if (capability.kind !== 'unknown' || capability.code !== ROLE_CODE) return [];
+    const [value] = capability.value;
+    return capability.value.length === 1 ? [`role ${value}`] : [];
+  });
 }
 
 /** Families that may have a next hop of the other family (RFC 8950 §4). */

@@ -6,7 +6,7 @@ import { ConformanceLab, NODE_B, nextHop } from '../support/conformance-lab.js';
 import { type RawPeer, REFRESH_IPV4, TYPE, usualCapabilities } from '../support/raw-peer.js';
 import { until } from '../support/until.js';
 import { hex, toHex, updateFrame } from '../support/wire.js';
-import { announce, nlri24 } from './conformance/route.js';
+import { announce, nlri24, received } from './conformance/route.js';
 import { attribute, TWO_OCTET } from './conformance/update-rows.js';
 
 let lab: ConformanceLab;
@@ -66,14 +66,6 @@ describe('what is passed on', () => {
       attributes: ['40 01 01 01', path, nextHop(NODE_B.address), '40 05 04 00000096', ...more].join(' '),
       nlri: nlri24(network),
     });
-
-  /** The next announcement of `network`: attribute code -> flags and value. */
-  async function received(peer: RawPeer, network: string): Promise<Record<number, string>> {
-    for (;;) {
-      const body = toHex((await peer.expect(TYPE.UPDATE)).body);
-      if (body.endsWith(toHex(hex(nlri24(network))))) return attributesOf(body);
-    }
-  }
 
   test('RFC 4271 5: each attribute as an external peer must see it', async () => {
     const observer = await lab.session(lab.place());
@@ -172,21 +164,6 @@ describe('what is passed on', () => {
     }
   }
 });
-
-/** The attributes of an UPDATE without withdrawn routes, given as hex. */
-function attributesOf(body: string): Record<number, string> {
-  const octets = hex(body);
-  const end = 4 + Number.parseInt(body.slice(4, 8), 16);
-  const attributes: Record<number, string> = {};
-  for (let at = 4; at < end; ) {
-    const [flags = 0, code = 0, high = 0, low = 0] = octets.subarray(at, at + 4);
-    const long = (flags & 0x10) !== 0;
-    const start = at + (long ? 4 : 3);
-    at = start + (long ? high * 256 + low : high);
-    attributes[code] = `${(flags & ~0x10).toString(16)} ${toHex(octets.subarray(start, at))}`;
-  }
-  return attributes;
-}
 
 describe.concurrent('RFC 4271 9.1.2.2: which of two routes is used, in either order of arrival', () => {
   const path = (...asns: readonly number[]) =>

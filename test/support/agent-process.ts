@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { TSchema } from 'typebox';
 import {
   fetchJson,
+  PeerActionAnswer,
   PeerList,
   type PeerRow,
   RoutePage,
@@ -84,6 +85,12 @@ export class AgentProcess {
 
   async routes(): Promise<readonly RouteRow[]> {
     return ((await this.#get('/routes', RoutePage)) as { routes: readonly RouteRow[] }).routes;
+  }
+
+  /** What an administrator does to a peer, with a text for its operator. */
+  async administer(action: 'shutdown' | 'reset' | 'enable', name: string, text: string): Promise<void> {
+    const path = `/peers/${encodeURIComponent(name)}/${action}`;
+    await fetchJson({ type: 'unix', path: this.#path('api.sock') }, path, PeerActionAnswer, { text });
   }
 
   /** The prefix is known, and by this next hop. */

@@ -4,7 +4,7 @@
  * Owns: the namespaces, the agent, and which address a test may use: each one once, so that no test feels what another
  * did to its peer (idle hold, routes, counters).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentProcess } from './agent-process.js';
@@ -12,19 +12,99 @@ import { enterNamespace } from './enter-namespace.js';
 import { Namespace } from './netns.js';
 import { type OpenFields, quad, RawPeer, usualCapabilities } from './raw-peer.js';
 
-export const AGENT = { host: '172.31.0.1', asn: 64512, block: '10.244.0.0/24' } as const;
+export const AGENT = {
+  host: '172.31.0.1',
+  host6: 'fd00:31::1',
+  asn: 64512,
+  block: '10.244.0.0/24',
+  /** What a `wide` peer sees instead of `asn`. */
+  wideAsn: 4_200_000_000,
+} as const;
+/** The key of every `keyed` peer (RFC 2385). */
+export const KEY = 'open-sesame';
 /** A node of the cluster; the test plays it. Its address is the higher one, so it is the one that dials. */
 export const NODE_B = { address: '172.31.3.9', asn: 64512 } as const;
 
-/** The third octet of the peers' addresses, and how many there are. */
+/** Everything in and everything out, so that what one peer says is seen at another. */
+const TRANSIT = ', filters: [everything]';
+
+/**
+ * Who the peers are: where their addresses and their prefixes begin, how many there are, and what the BGPPeer says of them
+ * beside address and AS.
+ */
 const KINDS = {
-  /** Routers outside, AS 65001. */
-  ebgp: { octet: 1, asn: 65001, count: 220 },
+  /** Routers outside. */
+  ebgp: { addresses: '172.31.1.', prefixes: '10.244.', first: 1, asn: 65001, count: 220, spec: '' },
   /** Routers of our own AS, which are no nodes. */
-  ibgp: { octet: 2, asn: 64512, count: 60 },
+  ibgp: { addresses: '172.31.2.', prefixes: '10.245.', first: 1, asn: 64512, count: 60, spec: '' },
+  /** Routers outside that are told everything, and whose routes are told to the like. */
+  transit: { addresses: '172.31.2.', prefixes: '10.245.', first: 100, asn: 65001, count: 30, spec: TRANSIT },
+  /** The same, to whom the agent is in an AS that needs four octets. */
+  wide: {
+    addresses: '172.31.2.',
+    prefixes: '10.245.',
+    first: 130,
+    asn: 65001,
+    count: 10,
+    spec: `${TRANSIT}, localASNumber: ${AGENT.wideAsn}`,
+  },
+  limited: {
+    addresses: '172.31.2.',
+    prefixes: '10.245.',
+    first: 140,
+    asn: 65001,
+    count: 10,
+    spec: ', maxPrefixes: {limit: 2}',
+  },
+  /** RFC 9234: named after what the peer is. */
+  customer: {
+    addresses: '172.31.2.',
+    prefixes: '10.245.',
+    first: 150,
+    asn: 65001,
+    count: 25,
+    spec: `${TRANSIT}, role: Provider`,
+  },
+  provider: {
+    addresses: '172.31.2.',
+    prefixes: '10.245.',
+    first: 175,
+    asn: 65001,
+    count: 10,
+    spec: `${TRANSIT}, role: Customer`,
+  },
+  lateral: {
+    addresses: '172.31.2.',
+    prefixes: '10.245.',
+    first: 185,
+    asn: 65001,
+    count: 10,
+    spec: `${TRANSIT}, role: Peer`,
+  },
+  /** RFC 2385. */
+  keyed: {
+    addresses: '172.31.3.',
+    prefixes: '10.245.2',
+    first: 10,
+    asn: 65001,
+    count: 10,
+    spec: ', password: {file: KEY_FILE}',
+  },
+  /** RFC 5082: one hop away at most. */
+  near: {
+    addresses: '172.31.3.',
+    prefixes: '10.245.2',
+    first: 20,
+    asn: 65001,
+    count: 5,
+    spec: ', ttlSecurity: 1',
+  },
+  /** Over IPv6. */
+  ipv6: { addresses: 'fd00:31::', prefixes: '10.245.2', first: 30, asn: 65001, count: 5, spec: TRANSIT },
 } as const;
 
 export type PeerKind = keyof typeof KINDS;
+const PEER_KINDS = Object.keys(KINDS) as PeerKind[];
 
 /** One address of the lab, as a peer that the agent knows. */
 export interface Place {
@@ -41,19 +121,25 @@ export class ConformanceLab {
   readonly #folder: string;
   readonly #namespaces: readonly Namespace[];
   readonly #leave: () => void;
-  readonly #taken = { ebgp: 0, ibgp: 0 };
+  readonly #taken = new Map<PeerKind, number>();
   readonly #opened = new Set<RawPeer>();
 
   private constructor(folder: string, namespaces: readonly [Namespace, Namespace]) {
     this.#folder = folder;
     this.#namespaces = namespaces;
     this.agent = new AgentProcess(namespaces[0], folder, 'node-a', ['--dataplane', 'off']);
+    writeFileSync(this.#keyFile, `${KEY}\n`, { mode: 0o600 });
     this.#leave = enterNamespace(namespaces[1]);
   }
 
   static async start(): Promise<ConformanceLab> {
     const folder = mkdtempSync(join(tmpdir(), 'podroute-conformance-'));
-    const namespaces = Namespace.linked('conform', [`${AGENT.host}/22`], ['172.31.0.2/22']);
+    const places6 = Array.from({ length: KINDS.ipv6.count }, (_, index) => placeOf('ipv6', index + 1));
+    const namespaces = Namespace.linked(
+      'conform',
+      [`${AGENT.host}/22`, `${AGENT.host6}/64`],
+      ['172.31.0.2/22', ...places6.map(({ address }) => `${address}/64`)],
+    );
     // Every address of these subnets is the test's, without being assigned one by one.
     for (const octet of [1, 2, 3])
       namespaces[1].ip('route', 'add', 'local', `172.31.${octet}.0/24`, 'dev', 'lo');
@@ -71,15 +157,26 @@ export class ConformanceLab {
 
   /** An address that no test has used yet. */
   place(kind: PeerKind = 'ebgp'): Place {
-    this.#taken[kind] += 1;
-    return placeOf(kind, this.#taken[kind]);
+    const number = (this.#taken.get(kind) ?? 0) + 1;
+    this.#taken.set(kind, number);
+    return placeOf(kind, number);
   }
 
   /** Connects as the peer at `place`; `closeAll` ends it. */
   async connect(place: Pick<Place, 'address'>): Promise<RawPeer> {
-    const peer = await RawPeer.connect(place.address, AGENT);
+    const host = place.address.includes(':') ? AGENT.host6 : AGENT.host;
+    return this.keep(await RawPeer.connect(place.address, { host }));
+  }
+
+  /** A peer that was made otherwise; `closeAll` ends it too. */
+  keep(peer: RawPeer): RawPeer {
     this.#opened.add(peer);
     return peer;
+  }
+
+  /** Sets something of the kernel on the peers' machine, such as `net.ipv4.ip_default_ttl=255`. */
+  setOnPeers(setting: string): void {
+    this.#namespaces[1]?.run('sysctl', '-q', '-w', setting);
   }
 
   /** Connects as the peer at `place` and goes to Established. */
@@ -99,23 +196,29 @@ export class ConformanceLab {
     return await this.agent.hasRoute(prefix, address);
   }
 
+  get #keyFile(): string {
+    return join(this.#folder, 'key');
+  }
+
   /** The cluster, with every place as a peer, except those in `without`; `asns` gives some another AS number. */
   resources(without: readonly Place[] = [], asns: ReadonlyMap<string, number> = new Map()): string {
     const left = new Set(without.map(({ name }) => name));
-    const places = (Object.keys(KINDS) as PeerKind[]).flatMap((kind) =>
+    const places = PEER_KINDS.flatMap((kind) =>
       Array.from({ length: KINDS[kind].count }, (_, index) => placeOf(kind, index + 1)),
     );
     const peers = places
       .filter(({ name }) => !left.has(name))
       .map(
-        ({ name, address, asn }) =>
-          `kind: BGPPeer\nmetadata: {name: ${name}}\nspec: {peerIP: ${address}, asNumber: ${asns.get(name) ?? asn}}\n`,
+        ({ name, kind, address, asn }) =>
+          `kind: BGPPeer\nmetadata: {name: ${name}}\nspec: {node: node-a, peerIP: '${address}', asNumber: ${asns.get(name) ?? asn}${KINDS[kind].spec.replace('KEY_FILE', this.#keyFile)}}\n`,
       );
+    const all = '[{action: Accept}]';
     return [
       'kind: IPPool\nmetadata: {name: pods}\nspec: {cidr: 10.244.0.0/15, blockSize: 24}\n',
       "kind: IPPool\nmetadata: {name: pods6}\nspec: {cidr: 'fd00:244::/64', blockSize: 122}\n",
-      `kind: Node\nmetadata: {name: node-a}\nspec:\n  bgp: {ipv4Address: ${AGENT.host}/22, asNumber: ${AGENT.asn}}\n  podCIDRs: [${AGENT.block}]\n`,
+      `kind: Node\nmetadata: {name: node-a}\nspec:\n  bgp: {ipv4Address: ${AGENT.host}/22, ipv6Address: '${AGENT.host6}/64', asNumber: ${AGENT.asn}}\n  podCIDRs: [${AGENT.block}]\n`,
       `kind: Node\nmetadata: {name: node-b}\nspec:\n  bgp: {ipv4Address: ${NODE_B.address}/22, asNumber: ${NODE_B.asn}}\n  podCIDRs: [10.245.200.0/24]\n`,
+      `kind: BGPFilter\nmetadata: {name: everything}\nspec: {importV4: ${all}, exportV4: ${all}, importV6: ${all}, exportV6: ${all}}\n`,
       ...peers,
     ]
       .map((text) => `apiVersion: projectcalico.org/v3\n${text}`)
@@ -124,14 +227,15 @@ export class ConformanceLab {
 }
 
 function placeOf(kind: PeerKind, number: number): Place {
-  const { octet, asn, count } = KINDS[kind];
+  const { addresses, prefixes, first, asn, count } = KINDS[kind];
   if (number > count) throw new Error(`the lab has ${count} ${kind} peers only`);
+  const host = first + number - 1;
   return {
     name: `${kind}-${number}`,
     kind,
-    address: `172.31.${octet}.${number}`,
+    address: `${addresses}${host}`,
     asn,
-    prefix: `10.${243 + octet}.${number}`,
+    prefix: `${prefixes}${host}`,
   };
 }
 

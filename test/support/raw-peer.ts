@@ -6,7 +6,10 @@
  */
 import { once } from 'node:events';
 import { connect, createServer, Socket } from 'node:net';
+import { hostPrefix } from '../../bgp/net/index.js';
+import { openSocket, setPassword } from '../../bgp/speaker/tcp-options.js';
 import { inNamespace, tcpSocket } from '../lab/libc.js';
+import { address4 } from './addresses.js';
 import { frame, hex, toHex } from './wire.js';
 
 /** One message as it arrived. */
@@ -39,6 +42,8 @@ export const ROUTE_REFRESH = '0200';
 const HEADER_OCTETS = 19;
 const END_OF_RIB_IPV4 = '00000000';
 const END_OF_RIB_IPV6 = '00000006800f03000201';
+/** The kernel sends a SYN that is not answered again after one second, so this is two of them. */
+const SYN_PATIENCE_MS = 1500;
 /** Far longer than any answer takes, except where a timer is waited for. */
 const PATIENCE_MS = 10_000;
 
@@ -100,7 +105,22 @@ export class RawPeer {
     agent: { readonly host: string; readonly port?: number },
   ): Promise<RawPeer> {
     const socket = connect({ host: agent.host, port: agent.port ?? 179, localAddress: address });
-    await once(socket, 'connect');
+    await connected(socket);
+    return new RawPeer(address, socket);
+  }
+
+  /** Connects from `address` and signs every segment (RFC 2385). */
+  static async connectSigned(
+    address: string,
+    agent: { readonly host: string },
+    password: string,
+  ): Promise<RawPeer> {
+    const fd = openSocket('ipv4', address4(address), 0);
+    setPassword(fd, 'ipv4', hostPrefix(address4(agent.host)), password);
+    // `manualStart` is an option of the stream that @types/node does not have here: nothing is read before it is connected.
+    const options = { fd, readable: true, writable: true, manualStart: true };
+    const socket = new Socket(options).connect({ host: agent.host, port: 179 });
+    await connected(socket);
     return new RawPeer(address, socket);
   }
 
@@ -207,6 +227,15 @@ export class RawPeer {
     }
   }
 
+  /** Takes nothing more out of its buffer, so that the agent's fills. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  readAgain(): void {
+    this.#socket.resume();
+  }
+
   /** Closes in order. */
   end(): void {
     this.#socket.end();
@@ -227,6 +256,16 @@ export class RawPeer {
       this.#pending = this.#pending.subarray(length);
     }
     this.#wake();
+  }
+}
+
+/** @throws where nobody answers within `SYN_PATIENCE_MS`: the other side's kernel drops what we send. */
+async function connected(socket: Socket): Promise<void> {
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(SYN_PATIENCE_MS) });
+  } catch (error) {
+    socket.destroy();
+    throw error instanceof Error && error.name === 'AbortError' ? new Error('no answer to the SYN') : error;
   }
 }
 

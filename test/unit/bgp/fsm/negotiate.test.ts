@@ -137,3 +137,36 @@ describe('RFC 4724 3 graceful restart', () => {
     expect(agreed([gracefulRestart()], [])).not.toHaveProperty('gracefulRestart');
   });
 });
+
+describe('RFC 9234 4.2 roles', () => {
+  const role = (value: 'provider' | 'customer' | 'peer'): Capability => ({ kind: 'role', role: value });
+  const unassigned: Capability = { kind: 'unknown', code: 9, value: Uint8Array.of(9) };
+  const tooLong: Capability = { kind: 'unknown', code: 9, value: Uint8Array.of(0, 0) };
+  const MISMATCH = { notification: notificationOf(2, 11) };
+
+  test.each<readonly [string, readonly Capability[], readonly Capability[]]>([
+    ['a role that does not go with ours', [role('provider')], [role('peer')]],
+    ['a role that nobody has assigned', [role('provider')], [unassigned]],
+    ['two roles, the first of which fits', [role('provider')], [role('customer'), role('peer')]],
+    ['two roles that differ, where we announce none', [], [role('customer'), role('peer')]],
+    ['two roles, one of them not assigned, where we announce none', [], [role('customer'), unassigned]],
+  ])('%s: NOTIFICATION 2/11', (_what, ours, theirs) => {
+    expect(agreed([IPV4, ...ours], [IPV4, ...theirs])).toMatchObject(MISMATCH);
+  });
+
+  test.each<readonly [string, readonly Capability[], readonly Capability[]]>([
+    ['the counterpart of ours', [role('provider')], [role('customer')]],
+    ['the same role twice', [role('provider')], [role('customer'), role('customer')]],
+    ['none from the peer', [role('provider')], []],
+    ['one from the peer, none from us', [], [role('peer')]],
+    ['one not assigned, none from us', [], [unassigned]],
+    ['a value of two octets, which is no role', [role('provider')], [tooLong]],
+  ])('%s: a session', (_what, ours, theirs) => {
+    expect(agreed([IPV4, ...ours], [IPV4, ...theirs])).toHaveProperty('families');
+  });
+
+  test('between routers of one AS they say nothing', () => {
+    const open = peerOpen({ asn: OUR_AS, capabilities: [IPV4, role('customer'), role('peer')] });
+    expect(negotiate(open, fsmConfig({ peerAs: OUR_AS }), 'outgoing')).toHaveProperty('families');
+  });
+});
