@@ -20,7 +20,6 @@ import type { BestPathChange, RibPeer } from '../rib/index.js';
 import {
   type Capability,
   CEASE,
-  type Message,
   NOTIFICATION,
   type NotificationMessage,
   notification,
@@ -35,6 +34,7 @@ import { StaleRoutes } from './graceful-restart.js';
 import { Inbound } from './inbound.js';
 import { Links } from './links.js';
 import { messageEvent } from './message-event.js';
+import { reportOwnFault } from './own-fault.js';
 import type { PeerHost } from './peer-host.js';
 import { LIMIT_RESTART_SECONDS } from './prefix-limit.js';
 import { refuse } from './refuse.js';
@@ -46,6 +46,8 @@ import type { PeerConfig, PeerStatus } from './types.js';
 
 /** A connection that arrives so soon after the session came up was dialled before it did. */
 const LATE_ATTEMPT_MS = 2_000;
+/** A peer that our own code has failed with would probably make it fail again: not every second. */
+const OWN_FAULT_HOLD_SECONDS = 5;
 
 export class Peer {
   readonly administration: Administration;
@@ -92,14 +94,11 @@ export class Peer {
     this.#links = new Links(config, host.transport, this.#counters, {
       onDialled: () => this.#handle({ type: 'TcpCRAcked', direction: 'outgoing' }),
       onDown: (direction, reason) => this.#handle({ type: 'TcpConnectionFails', direction, reason }),
-      onMessage: (direction, message, frame) => this.#received(direction, message, frame),
-      onFault: (direction, fault) =>
-        this.#handle({
-          type: 'MessageErr',
-          direction,
-          notification: fault.notification,
-          reason: fault.reason,
-        }),
+      onMessage: (direction, message, frame) => this.#handle(messageEvent(direction, message), frame),
+      onFault: (direction, { notification: send, reason, bug }, bytes) => {
+        if (bug !== undefined) reportOwnFault(this.#log, bug, reason, bytes);
+        this.#handle({ type: 'MessageErr', direction, notification: send, reason });
+      },
       onDrain: () => {
         this.#noteProgress();
         this.flush();
@@ -227,7 +226,7 @@ export class Peer {
   flush(): void {
     const connection = this.#session && this.#links.get(this.#session.direction);
     if (connection === undefined) return;
-    flushTo(connection, this.#host.rib, this.#config.id, () => this.#noteProgress());
+    this.#contain(() => flushTo(connection, this.#host.rib, this.#config.id, () => this.#noteProgress()));
   }
 
   status(): PeerStatus {
@@ -267,8 +266,9 @@ export class Peer {
     this.#ending = false;
   }
 
-  #handle(event: FsmEvent): void {
-    this.#events.push(event);
+  /** @param frame the message that the event is, where it is one */
+  #handle(event: FsmEvent, frame?: Uint8Array): void {
+    this.#contain(() => this.#events.push(event), frame);
   }
 
   #execute(action: FsmAction): void {
@@ -320,21 +320,17 @@ export class Peer {
     }
   }
 
-  /** A message that our own code chokes on resets this peer and no other; the message is kept for the report. */
-  #received(direction: Direction, message: Message, frame: Uint8Array): void {
+  /** What our own code chokes on resets this peer and no other; a fault in that is nobody's to catch. */
+  #contain(act: () => void, frame?: Uint8Array): void {
     try {
-      this.#handle(messageEvent(direction, message));
+      act();
     } catch (error) {
-      this.#log.error(
-        { err: error, frame: Buffer.from(frame).toString('hex') },
-        'internal error while handling a message; please report it with the frame',
-      );
+      const reason = `internal error ${frame === undefined ? 'in the path of this peer' : 'while handling a message'}`;
+      reportOwnFault(this.#log, error, reason, frame);
       this.#events.clear();
-      this.#handle({
-        type: 'AutomaticStop',
-        notification: notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES),
-        reason: 'internal error while handling a message',
-      });
+      const told = notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES);
+      const holdSeconds = OWN_FAULT_HOLD_SECONDS;
+      this.#events.push({ type: 'AutomaticStop', notification: told, reason, holdSeconds });
     }
   }
 

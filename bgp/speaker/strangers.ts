@@ -15,6 +15,7 @@ import {
 } from '../wire/index.js';
 import type { CancelTimer, Clock } from './clock.js';
 import { Connection, noMessages } from './connection.js';
+import { reportOwnFault } from './own-fault.js';
 import type { ByteStream } from './transport.js';
 
 /** How long a stranger may take to say who it is. */
@@ -51,7 +52,10 @@ export class Strangers {
     const context = { as4: true, peerType: 'ebgp', maxMessageLength: DEFAULT_MAX_MESSAGE_LENGTH } as const;
     const connection = new Connection(stream, context, noMessages(), {
       onMessage: (message) => this.#refuse(connection, stream, message.type === 'OPEN' ? message : undefined),
-      onFault: () => this.#refuse(connection, stream),
+      onFault: ({ bug, reason }, frame) => {
+        if (bug !== undefined) reportOwnFault(this.#log, bug, reason, frame);
+        this.#refuse(connection, stream);
+      },
       onClose: () => this.#forget(connection),
       onDrain: () => {},
     });

@@ -14,7 +14,7 @@ import {
   OPEN_ERROR,
   UPDATE_ERROR,
 } from './constants.js';
-import { WireError, type WireFault } from './fault.js';
+import { ownFault, WireError, type WireFault } from './fault.js';
 import { finishMessage, lengthMismatch, readHeader, startMessage } from './header.js';
 import type { CodecContext, DecodeContext, Message } from './message.js';
 import { decodeNotification, encodeNotification } from './notification.js';
@@ -67,7 +67,8 @@ export function decodeMessage(frame: Uint8Array, context: DecodeContext): Messag
     return decoder.decode(ByteReader.over(frame, HEADER_LENGTH, decoder.overrun), context, frame);
   } catch (error) {
     if (error instanceof WireError) return error.fault;
-    throw error;
+    // A bug of ours must be no weapon in the hand of a peer: its session ends, ours with others go on.
+    return ownFault(error);
   }
 }
 

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { formatIpAddress, formatPrefix } from '../../bgp/net/index.js';
 import { poolPolicy } from '../../bgp/policy/index.js';
+import type { RoutePolicy } from '../../bgp/rib/index.js';
 import { type PeerConfig, Speaker, systemClock, tcpTransport } from '../../bgp/speaker/index.js';
 import { CEASE, NOTIFICATION, notification } from '../../bgp/wire/index.js';
 import { address, address4, prefix } from './addresses.js';
@@ -20,10 +21,15 @@ export interface SpeakerSettings {
   readonly block: string;
   /** Absent: all addresses. */
   readonly listen?: string;
+  /** True: every route is taken and told to everybody; otherwise the pool policy with 10.244.0.0/16. */
+  readonly transit?: boolean;
+  /** A fault of ours on purpose: whoever announces this prefix makes the code throw. */
+  readonly poison?: string;
 }
 
 /** A peer as text; what is absent has a value that suits a test. */
-export interface PeerText extends Pick<PeerConfig, 'password' | 'ttlSecurityHops' | 'multihopTtl' | 'zone'> {
+export interface PeerText
+  extends Pick<PeerConfig, 'password' | 'ttlSecurityHops' | 'multihopTtl' | 'zone' | 'sendHoldTimeSeconds'> {
   readonly address: string;
   readonly asn: number;
   readonly dial?: 'now' | 'never';
@@ -121,9 +127,20 @@ function announce(block: string): void {
   speaker.setLocalRoutes([{ prefix: prefix(block) }]);
 }
 
-function policyFor(block: string) {
+function policyFor(block: string): RoutePolicy {
   const pools = [prefix('10.244.0.0/16')];
-  return poolPolicy({ pools, exportablePools: pools, ownBlocks: [prefix(block)], advertisements: [] });
+  const policy: RoutePolicy =
+    settings.transit === true
+      ? { importRoute: () => ({ accept: true }), exportRoute: () => ({ accept: true }) }
+      : poolPolicy({ pools, exportablePools: pools, ownBlocks: [prefix(block)], advertisements: [] });
+  const poison = settings.poison === undefined ? undefined : prefix(settings.poison);
+  return {
+    ...policy,
+    importRoute: (peer, announced, path) => {
+      if (announced === poison) throw new Error('a fault on purpose');
+      return policy.importRoute(peer, announced, path);
+    },
+  };
 }
 
 function peerOf({ address: text, source, ...peer }: PeerText): PeerConfig {

@@ -178,6 +178,24 @@ const REFUSED: readonly OpenRow[] = [
     open: { rest: 'ff ff ffff 02' },
     answer: '2/0',
   },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form with a length shorter than what follows',
+    open: { rest: 'ff ff 0002 02 0006 0104 0001 0001' },
+    answer: '2/0',
+  },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form with a parameter of one length octet',
+    open: { rest: 'ff ff 0008 02 06 0104 0001 0001' },
+    answer: '2/0',
+  },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form with a parameter of type 1',
+    open: { rest: 'ff ff 0005 01 0002 abcd' },
+    answer: '2/4',
+  },
 ];
 
 /** Odd, and nothing wrong with them. */
@@ -226,6 +244,24 @@ const ACCEPTED: readonly OpenRow[] = [
     rfc: 'RFC 9072 2',
     what: 'the extended form',
     open: { capabilities: IPV4_UNICAST, rest: 'ff ff 0009 02 0006 0104 0001 0001' },
+  },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form behind a length octet that is not 255',
+    open: { capabilities: IPV4_UNICAST, rest: '01 ff 0009 02 0006 0104 0001 0001' },
+  },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form with several parameters, one of them of 1028 octets',
+    open: {
+      capabilities: IPV4_UNICAST,
+      rest: `ff ff 0410 02 0006 ${IPV4_UNICAST} 02 0404 ${`63 ff ${'ab'.repeat(255)}`.repeat(4)}`,
+    },
+  },
+  {
+    rfc: 'RFC 9072 2',
+    what: 'the extended form without a parameter',
+    open: { capabilities: '', rest: 'ff ff 0000' },
   },
 ];
 
