@@ -95,9 +95,9 @@ export class Peer {
       onDialled: () => this.#handle({ type: 'TcpCRAcked', direction: 'outgoing' }),
       onDown: (direction, reason) => this.#handle({ type: 'TcpConnectionFails', direction, reason }),
       onMessage: (direction, message, frame) => this.#handle(messageEvent(direction, message), frame),
-      onFault: (direction, { notification: send, reason, bug }, bytes) => {
-        if (bug !== undefined) reportOwnFault(this.#log, bug, reason, bytes);
-        this.#handle({ type: 'MessageErr', direction, notification: send, reason });
+      onFault: (direction, { notification: told, reason, bug }, frame) => {
+        if (bug !== undefined) this.#ownFault(bug, reason, frame);
+        else this.#handle({ type: 'MessageErr', direction, notification: told, reason });
       },
       onDrain: () => {
         this.#noteProgress();
@@ -320,18 +320,22 @@ export class Peer {
     }
   }
 
-  /** What our own code chokes on resets this peer and no other; a fault in that is nobody's to catch. */
+  /** What our own code chokes on resets this peer and no other. */
   #contain(act: () => void, frame?: Uint8Array): void {
     try {
       act();
     } catch (error) {
-      const reason = `internal error ${frame === undefined ? 'in the path of this peer' : 'while handling a message'}`;
-      reportOwnFault(this.#log, error, reason, frame);
-      this.#events.clear();
-      const told = notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES);
-      const holdSeconds = OWN_FAULT_HOLD_SECONDS;
-      this.#events.push({ type: 'AutomaticStop', notification: told, reason, holdSeconds });
+      this.#ownFault(error, 'internal error in the path of this peer', frame);
     }
+  }
+
+  /** A fault while even this is answered is nobody's to catch. */
+  #ownFault(fault: unknown, reason: string, frame?: Uint8Array): void {
+    reportOwnFault(this.#log, fault, reason, frame);
+    this.#events.clear();
+    const told = notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES);
+    const holdSeconds = OWN_FAULT_HOLD_SECONDS;
+    this.#events.push({ type: 'AutomaticStop', notification: told, reason, holdSeconds });
   }
 
   #takeOffered(): ByteStream {

@@ -92,14 +92,14 @@ describe.concurrent('a fault of ours', () => {
     const line = speaker
       .log()
       .split('\n')
-      .find((text) => text.includes('internal error while handling a message'));
+      .find((text) => text.includes('internal error in the path of this peer'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({
       level: 50,
       peer: POISONER,
       frame: toHex(message),
       err: { message: 'a fault on purpose' },
     });
-    expect((await speaker.peer(POISONER)).lastError).toBe('internal error while handling a message');
+    expect((await speaker.peer(POISONER)).lastError).toBe('internal error in the path of this peer');
     // The process lives, the others go on, and the same peer is welcome with something else.
     expect(await witness.settled()).toBe('up');
     expect(await speaker.peer(WITNESS)).toMatchObject({ state: 'Established', flaps: 0 });
