@@ -6,13 +6,15 @@
 import { expect } from 'vitest';
 import {
   AGENT,
+  AS_TRANS,
   type Feature,
   HOLD_TIME_SECONDS,
+  OTHER_CLIENT,
   ROUTER,
   UNKNOWN_ATTRIBUTE,
 } from '../support/daemons/daemon.js';
 import { until } from '../support/until.js';
-import { BLOCK, BLOCK6, type Column, NODE, OTHER_BLOCK } from './matrix-column.js';
+import { BLOCK, BLOCK6, CLUSTER_ID, type Column, NODE, OTHER_BLOCK } from './matrix-column.js';
 
 export interface Case {
   readonly name: string;
@@ -24,6 +26,9 @@ export interface Case {
 const UNKNOWN = `${UNKNOWN_ATTRIBUTE.code}=${UNKNOWN_ATTRIBUTE.hex}`;
 const PASSWORD = 'open-sesame';
 const SHUTDOWN_TEXT = 'maintenance at noon';
+const AGENT_TEXT = 'new optics tonight';
+/** Cease/1, as the daemons and the agent word it. */
+const TOO_MANY_PREFIXES = /max(imum)?[ a-z]*(number of )?prefix|subcode["= :]+1\b/i;
 
 export const CASES: readonly Case[] = [
   {
@@ -199,6 +204,126 @@ export const CASES: readonly Case[] = [
     name: 'the agent is killed and started',
     async run(column) {
       await agentRestarts(column, 'SIGKILL', async () => {});
+    },
+  },
+  {
+    name: 'the agent resets the session: the daemon is told Cease/4 (RFC 4486); it comes back',
+    async run(column) {
+      const { flaps } = (await column.peer()).counters;
+      await column.administer('reset', AGENT_TEXT);
+      await until('the session has ended', async () => (await column.peer()).counters.flaps > flaps);
+      await column.allIsWell();
+    },
+  },
+  {
+    name: "the text of the agent's operator is shown by the daemon (RFC 9003)",
+    needs: 'showsText',
+    async run(column) {
+      // It came with the reset before.
+      await until(`${column.daemon.name} shows the text`, async () =>
+        (await column.daemon.operatorText()).includes(AGENT_TEXT),
+      );
+    },
+  },
+  {
+    name: 'the agent shuts the session down: the daemon is told Cease/2, and drops the routes; enabled, it comes back',
+    async run(column) {
+      await column.administer('shutdown', SHUTDOWN_TEXT);
+      await column.daemonIsDown();
+      expect(await column.daemon.lastNotification()).toMatch(/admin[a-z]* ?shut ?down|subcode["= :]+2\b/i);
+      await column.daemonLacks(BLOCK);
+      await column.agentLacks(ROUTER.prefix);
+      await column.administer('enable');
+      await column.allIsWell();
+    },
+  },
+  {
+    name: "the agent's limit of prefixes: the daemon is told Cease/1 (RFC 4486); with a higher limit it comes back",
+    async run(column) {
+      column.configure('outside', undefined, ', maxPrefixes: {limit: 1}');
+      await column.daemon.announceMore();
+      await column.daemonIsDown();
+      expect(await column.daemon.lastNotification()).toMatch(TOO_MANY_PREFIXES);
+      await column.agentLacks(ROUTER.prefix);
+      column.configure('outside', undefined, ', maxPrefixes: {limit: 2}');
+      await column.allIsWell();
+      await column.agentHas(ROUTER.morePrefix, ROUTER.address);
+      await column.daemon.withdrawMore();
+      await column.agentLacks(ROUTER.morePrefix);
+      column.configure('outside');
+    },
+  },
+  {
+    name: "the daemon's limit of prefixes: the agent shows Cease/1",
+    needs: 'prefixLimit',
+    async run(column) {
+      await column.restart({ prefixLimit: 1 });
+      await until('the agent was told', async () => {
+        const { lastError } = await column.peer();
+        if (lastError?.direction !== 'received') throw new Error(`it shows ${lastError?.text}`);
+        return TOO_MANY_PREFIXES.test(lastError.text);
+      });
+      await column.restart({});
+      await column.allIsWell();
+    },
+  },
+  {
+    name: 'roles (RFC 9234 4): provider and customer come up, two customers do not',
+    needs: 'role',
+    async run(column) {
+      await column.restart({ role: 'customer' }, 'outside', ', role: Customer');
+      await until('the agent says why not', async () =>
+        /role/i.test((await column.peer()).lastError?.text ?? ''),
+      );
+      expect((await column.peer()).state).not.toBe('Established');
+      column.configure('outside', undefined, ', role: Provider');
+      await column.allIsWell();
+      expect((await column.peer()).capabilities.theirs?.join()).toContain('role customer');
+    },
+  },
+  {
+    name: 'a daemon with 2-octet AS numbers: it sees AS_TRANS, the agent its AS (RFC 6793 4.2)',
+    needs: 'twoOctets',
+    async run(column) {
+      await column.restart({ twoOctets: true }, 'short');
+      await column.allIsWell();
+      expect((await column.daemonHas(BLOCK)).asPath).toBe(`${AS_TRANS}`);
+      expect((await column.peer()).capabilities.negotiated.join()).not.toContain('4-octet AS');
+    },
+  },
+  {
+    name: 'the agent reflects between the daemon and a node: next hop kept, ORIGINATOR_ID, CLUSTER_LIST (RFC 4456 8)',
+    needs: 'internal',
+    async run(column) {
+      // Among nodes the one with the higher address connects.
+      await column.restart({ internal: 'client', passive: false }, 'client');
+      await column.isUp();
+      expect(await column.daemonHas(NODE.block)).toMatchObject({
+        nextHop: NODE.address,
+        asPath: '',
+        originatorId: NODE.address,
+        clusterList: [CLUSTER_ID],
+      });
+      expect(await column.nodeHas(ROUTER.prefix)).toMatchObject({
+        nextHop: ROUTER.address,
+        asPath: '',
+        originatorId: ROUTER.address,
+        clusterList: [CLUSTER_ID],
+        communities: [ROUTER.community],
+      });
+    },
+  },
+  {
+    name: 'the daemon reflects for the agent: the route of another client, next hop kept; the own one does not come back',
+    needs: 'reflector',
+    async run(column) {
+      await column.restart({ internal: 'reflector' }, 'reflector');
+      await column.isUp();
+      await column.agentHas(OTHER_CLIENT.block, OTHER_CLIENT.address);
+      await column.daemonHas(BLOCK);
+      expect((await column.peer()).rejected).toEqual([]);
+      await column.restart({});
+      await column.allIsWell();
     },
   },
   {

@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PeerRow } from '../../api/index.js';
 import { AgentProcess } from '../support/agent-process.js';
-import { AGENT, type Daemon, ROUTER, type SeenRoute, UNKNOWN_ATTRIBUTE } from '../support/daemons/daemon.js';
+import {
+  AGENT,
+  type Daemon,
+  OTHER_CLIENT,
+  ROUTER,
+  type SeenRoute,
+  type StartOptions,
+  UNKNOWN_ATTRIBUTE,
+} from '../support/daemons/daemon.js';
 import { Exabgp } from '../support/daemons/exabgp.js';
 import { Namespace } from '../support/netns.js';
 import { until } from '../support/until.js';
@@ -28,44 +36,80 @@ export const NODE = {
 /** A router outside, over eBGP, played by the witness too. */
 const OBSERVER = { address: '192.0.2.4', asn: 65_003 } as const;
 
-/** What the daemon is to the agent: a router outside the cluster, a node of it, or nothing. */
-export type Place = 'outside' | 'node' | 'stranger';
+/**
+ * What the daemon is to the agent: a router outside the cluster, the same with an AS number of two octets, a node of it that
+ * peers with all others, a node for whom the agent reflects, the reflector of the agent, or nothing.
+ */
+export type Place = 'outside' | 'short' | 'node' | 'client' | 'reflector' | 'stranger';
+
+/** The cluster of the agent where it reflects (RFC 4456 section 7). */
+export const CLUSTER_ID = '244.0.0.1';
 
 function resources(place: Place, blocks: readonly string[], more: string): string {
+  const reflects = place === 'client';
   const documents = [
     resource('IPPool', 'pods', '{cidr: 10.244.0.0/16, ipipMode: CrossSubnet, blockSize: 24}'),
     resource('IPPool', 'pods6', "{cidr: 'fd00:244::/64', blockSize: 122}"),
-    node('node-a', AGENT.address, AGENT.asn, AGENT.address6, blocks),
+    node('node-a', AGENT.address, AGENT.asn, {
+      address6: AGENT.address6,
+      blocks,
+      ...(reflects && { clusterId: CLUSTER_ID }),
+    }),
     node('node-b', NODE.address, AGENT.asn),
     bgpPeer('observer', OBSERVER.address, OBSERVER.asn),
-    ...(place === 'outside' ? [bgpPeer('daemon', ROUTER.address, ROUTER.asn, more)] : []),
-    ...(place === 'node' ? [node('daemon', ROUTER.address, ROUTER.asn)] : []),
+    ...daemonResources(place, more),
   ];
   return documents.join('---\n');
+}
+
+function daemonResources(place: Place, more: string): readonly string[] {
+  switch (place) {
+    case 'outside':
+      return [bgpPeer('daemon', ROUTER.address, ROUTER.asn, more)];
+    case 'short':
+      return [bgpPeer('daemon', ROUTER.address, ROUTER.shortAsn, more)];
+    case 'reflector':
+      return [bgpPeer('daemon', ROUTER.address, AGENT.asn, more)];
+    case 'node':
+      return [node('daemon', ROUTER.address, ROUTER.asn)];
+    case 'client':
+      return [
+        node('daemon', ROUTER.address, AGENT.asn),
+        resource('BGPPeer', 'rr', "{nodeSelector: '!has(reflector)', peerSelector: has(reflector)}"),
+      ];
+    case 'stranger':
+      return [];
+    default:
+      return place satisfies never;
+  }
+}
+
+interface NodeOptions {
+  readonly address6?: string;
+  readonly blocks?: readonly string[];
+  readonly clusterId?: string;
 }
 
 function node(
   name: string,
   address: string,
   asn: number,
-  address6?: string,
-  blocks: readonly string[] = [],
+  { address6, blocks = [], clusterId }: NodeOptions = {},
 ): string {
   const ipv6 = address6 === undefined ? '' : `, ipv6Address: '${address6}/64'`;
+  const reflector = clusterId === undefined ? '' : `, routeReflectorClusterID: ${clusterId}`;
+  const labels = clusterId === undefined ? '' : ", labels: {reflector: 'yes'}";
   const podCidrs = blocks.map((block) => `'${block}'`).join(', ');
-  return resource(
-    'Node',
-    name,
-    `{bgp: {ipv4Address: ${address}/24, asNumber: ${asn}${ipv6}}, podCIDRs: [${podCidrs}]}`,
-  );
+  const bgp = `{ipv4Address: ${address}/24, asNumber: ${asn}${ipv6}${reflector}}`;
+  return resource('Node', name, `{bgp: ${bgp}, podCIDRs: [${podCidrs}]}`, labels);
 }
 
 function bgpPeer(name: string, address: string, asn: number, more = ''): string {
   return resource('BGPPeer', name, `{peerIP: ${address}, asNumber: ${asn}${more}}`);
 }
 
-function resource(kind: string, name: string, spec: string): string {
-  return `apiVersion: projectcalico.org/v3\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec}\n`;
+function resource(kind: string, name: string, spec: string, labels = ''): string {
+  return `apiVersion: projectcalico.org/v3\nkind: ${kind}\nmetadata: {name: ${name}${labels}}\nspec: ${spec}\n`;
 }
 
 export class Column {
@@ -74,7 +118,6 @@ export class Column {
   readonly #witness: Exabgp;
   readonly #machines: readonly Namespace[];
   readonly #folder: string;
-  #place: Place = 'outside';
 
   constructor(make: (namespace: Namespace, folder: string) => Daemon) {
     this.#folder = mkdtempSync(join(tmpdir(), 'podroute-matrix-'));
@@ -87,7 +130,7 @@ export class Column {
     const [agent, daemon, witness] = Namespace.bridged('matrix', [
       [`${AGENT.address}/24`, `${AGENT.address6}/64`],
       [`${ROUTER.address}/24`, `${ROUTER.address6}/64`],
-      [`${NODE.address}/24`, `${OBSERVER.address}/24`],
+      [`${NODE.address}/24`, `${OBSERVER.address}/24`, `${OTHER_CLIENT.address}/24`],
     ]) as [Namespace, Namespace, Namespace];
     this.#machines = [agent, daemon, witness];
     this.agent = new AgentProcess(agent, folder('agent'), 'node-a', ['--dataplane', 'off']);
@@ -113,7 +156,12 @@ export class Column {
     await this.#witness.start([
       { address: NODE.address, asn: AGENT.asn, ...common },
       { address: OBSERVER.address, asn: OBSERVER.asn, ...common },
+      // Has a session only while the daemon reflects for it.
+      { address: OTHER_CLIENT.address, asn: AGENT.asn, ...common, peer: { ...ROUTER, asn: AGENT.asn } },
     ]);
+    await this.#witness.command(
+      `neighbor ${ROUTER.address} announce route ${OTHER_CLIENT.block} next-hop ${OTHER_CLIENT.address}`,
+    );
     const { code, hex } = UNKNOWN_ATTRIBUTE;
     await this.#witness.command(
       `neighbor ${AGENT.address} local-ip ${NODE.address} announce route ${NODE.block} next-hop ${NODE.address} med 30 ` +
@@ -129,7 +177,6 @@ export class Column {
 
   /** What the file says from now on. `more`: fields of the daemon's BGPPeer, such as `, passive: true`. */
   configure(place: Place, blocks: readonly string[] = [BLOCK, BLOCK6], more = ''): void {
-    this.#place = place;
     this.agent.configure(resources(place, blocks, more));
   }
 
@@ -141,8 +188,22 @@ export class Column {
   }
 
   /** The agent's view of the daemon. */
-  peer(): Promise<PeerRow> {
-    return this.agent.peer(this.#place === 'node' ? 'mesh/daemon' : 'peer/daemon');
+  async peer(): Promise<PeerRow> {
+    const row = (await this.agent.peers()).find(({ address }) => address === ROUTER.address);
+    if (row === undefined) throw new Error('the agent does not know the daemon');
+    return row;
+  }
+
+  /** What an administrator of the agent does to the daemon. */
+  async administer(action: 'shutdown' | 'reset' | 'enable', text = ''): Promise<void> {
+    await this.agent.administer(action, ROUTER.address, text);
+  }
+
+  /** Starts the daemon anew with these options, and the agent knows it as `place`. */
+  async restart(options: Partial<StartOptions>, place: Place = 'outside', more = ''): Promise<void> {
+    await this.daemon.stop();
+    this.configure(place, undefined, more);
+    await this.daemon.start({ passive: true, ...options });
   }
 
   /** Both ends say so. */
@@ -190,6 +251,11 @@ export class Column {
   /** What the router outside has been told. */
   observerHas(prefix: string): Promise<SeenRoute> {
     return until(`the router outside has ${prefix}`, () => this.#witness.route(OBSERVER.address, prefix));
+  }
+
+  /** What the other node of the cluster has been told. */
+  nodeHas(prefix: string): Promise<SeenRoute> {
+    return until(`the node has ${prefix}`, () => this.#witness.route(NODE.address, prefix));
   }
 
   /** Both ends have everything that they should. */

@@ -26,7 +26,9 @@ const DAEMONS = {
   OpenBGPD: OpenbgpdDaemon,
   ExaBGP: ExabgpDaemon,
 };
-const NAMES = Object.keys(DAEMONS) as (keyof typeof DAEMONS)[];
+const NAMES = (Object.keys(DAEMONS) as (keyof typeof DAEMONS)[]).filter((n) =>
+  (process.env['ONLY'] ?? n).includes(n),
+);
 
 type Outcome =
   | { readonly type: 'passed' }

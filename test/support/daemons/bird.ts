@@ -8,40 +8,61 @@ import type { Namespace } from '../netns.js';
 import {
   AGENT,
   ask,
+  asNumbers,
   type Daemon,
   HOLD_TIME_SECONDS,
+  OTHER_CLIENT,
   ROUTER,
   type SeenRoute,
   type StartOptions,
 } from './daemon.js';
 
-function configuration({ passive, password, ttlSecurity }: StartOptions): string {
+function configuration(options: StartOptions): string {
+  const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
+  const { own, agent } = asNumbers(options);
   const attributes = `
     bgp_med = ${ROUTER.med};
     bgp_community.add((${ROUTER.community.replaceAll(':', ',')}));
     bgp_large_community.add((${ROUTER.largeCommunity.replaceAll(':', ',')}));`;
+  const reflects = internal === 'reflector';
+  const channel = `import all; export ${reflects ? 'where source = RTS_STATIC || source = RTS_BGP' : 'filter announce'};`;
   return `
 router id ${ROUTER.address};
 protocol device {}
 protocol direct { ipv4; ipv6; }
 protocol static pods4 { ipv4; route ${ROUTER.prefix} blackhole; }
 protocol static pods6 { ipv6; route ${ROUTER.prefix6} blackhole; }
+protocol static more4 { disabled; ipv4; route ${ROUTER.morePrefix} blackhole; }
 filter announce { if source != RTS_STATIC then reject; ${attributes}
   accept;
 }
 protocol bgp agent {
-  local ${ROUTER.address} as ${ROUTER.asn};
-  neighbor ${AGENT.address} as ${AGENT.asn};
+  local ${ROUTER.address} as ${own};
+  neighbor ${AGENT.address} as ${agent};
   passive ${passive ? 'on' : 'off'};
   hold time ${HOLD_TIME_SECONDS};
   connect delay time 1; connect retry time 2; error wait time 1, 2;
   graceful restart on;
-  ttl security ${ttlSecurity === true ? 'on' : 'off'};
+  ${internal === undefined ? `ttl security ${ttlSecurity === true ? 'on' : 'off'};` : ''}
   ${password === undefined ? '' : `password "${password}";`}
-  ipv4 { import all; export filter announce; };
-  ipv6 { import all; export filter announce; next hop address ${ROUTER.address6}; };
+  ${role === undefined ? '' : `local role ${role};`}
+  ${twoOctets === true ? 'enable as4 off;' : ''}
+  ${reflects ? 'rr client;' : ''}
+  ipv4 { ${channel} ${prefixLimit === undefined ? '' : `receive limit ${prefixLimit} action disable;`} };
+  ipv6 { ${channel} next hop address ${ROUTER.address6}; };
 }
+${reflects ? otherClient(own) : ''}
 `;
+}
+
+function otherClient(asn: number): string {
+  return `protocol bgp other {
+  local ${ROUTER.address} as ${asn};
+  neighbor ${OTHER_CLIENT.address} as ${asn};
+  rr client;
+  connect delay time 1; connect retry time 2; error wait time 1, 2;
+  ipv4 { import all; export where source = RTS_BGP; };
+}`;
 }
 
 export class BirdDaemon implements Daemon {
@@ -90,7 +111,11 @@ export class BirdDaemon implements Daemon {
     const nextHop = field(shown, 'BGP.next_hop')?.split(' ')[0];
     if (nextHop === undefined) return undefined;
     const med = field(shown, 'BGP.med');
+    const originatorId = field(shown, 'BGP.originator_id');
+    const clusterList = field(shown, 'BGP.cluster_list');
     return {
+      ...(originatorId === undefined ? {} : { originatorId }),
+      ...(clusterList === undefined ? {} : { clusterList: clusterList.split(' ') }),
       nextHop,
       asPath: field(shown, 'BGP.as_path') ?? '',
       ...(med === undefined ? {} : { med: Number(med) }),
@@ -112,6 +137,14 @@ export class BirdDaemon implements Daemon {
     this.#ask('disable', '"pods*"');
   }
 
+  async announceMore(): Promise<void> {
+    this.#ask('enable', 'more4');
+  }
+
+  async withdrawMore(): Promise<void> {
+    this.#ask('disable', 'more4');
+  }
+
   async shutDown(text: string): Promise<void> {
     this.#ask('disable', 'agent', `"${text}"`);
   }
@@ -126,6 +159,10 @@ export class BirdDaemon implements Daemon {
 
   async lastNotification(): Promise<string> {
     return /Last error: +(.*)/.exec(this.#ask('show', 'protocols', 'all', 'agent'))?.[1] ?? '';
+  }
+
+  async operatorText(): Promise<string> {
+    return this.log();
   }
 
   log(): string {

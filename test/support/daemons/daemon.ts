@@ -19,12 +19,19 @@ export const ROUTER = {
   address: '192.0.2.2',
   address6: 'fd00:2::2',
   asn: 4_200_000_001,
+  /** Where it speaks 2-octet AS numbers alone. */
+  shortAsn: 65_002,
   prefix: '10.244.9.0/24',
+  /** Announced only where a case asks for it. */
+  morePrefix: '10.244.10.0/24',
   prefix6: 'fd00:244::9:0/122',
   med: 50,
   community: '65001:7',
   largeCommunity: '65001:1:2',
 } as const;
+
+/** What stands for the agent's AS where only two octets are spoken (RFC 6793 section 9). */
+export const AS_TRANS = 23_456;
 
 /** Short, so that a frozen daemon is given up soon; the lower of both sides counts (RFC 4271 section 4.2). */
 export const HOLD_TIME_SECONDS = 6;
@@ -43,6 +50,9 @@ export interface SeenRoute {
   readonly largeCommunities: readonly string[];
   /** Attributes that the daemon does not know, as `99=01020304`. */
   readonly unknown: readonly string[];
+  /** RFC 4456; absent where the route was not reflected. */
+  readonly originatorId?: string;
+  readonly clusterList?: readonly string[];
 }
 
 /** What not every daemon can do. */
@@ -55,7 +65,13 @@ export type Feature =
   | 'md5'
   | 'ttlSecurity'
   | 'showsUnknown'
-  | 'sendsUnknown';
+  | 'sendsUnknown'
+  | 'showsText'
+  | 'prefixLimit'
+  | 'role'
+  | 'twoOctets'
+  | 'internal'
+  | 'reflector';
 
 export interface StartOptions {
   /** It waits for the agent to connect; otherwise it connects itself. */
@@ -66,6 +82,28 @@ export interface StartOptions {
   readonly password?: string;
   /** It sends with a TTL of 255 and accepts nothing less (RFC 5082). */
   readonly ttlSecurity?: boolean;
+  /** It takes so many IPv4 prefixes and no more. */
+  readonly prefixLimit?: number;
+  /** What it is to the agent (RFC 9234). */
+  readonly role?: 'customer';
+  /** It does not speak of 4-octet AS numbers, and has one of two octets. */
+  readonly twoOctets?: boolean;
+  /** It is in the agent's AS: one of its clients, or the reflector of the agent and of the node `OTHER_CLIENT` (RFC 4456). */
+  readonly internal?: 'client' | 'reflector';
+}
+
+/** The other client of the daemon where it reflects; played by the witness. */
+export const OTHER_CLIENT = { address: '192.0.2.5', block: '10.244.5.0/24' } as const;
+
+/** The AS numbers of a session, as the daemon is configured. */
+export function asNumbers({ internal, twoOctets }: StartOptions): {
+  readonly own: number;
+  readonly agent: number;
+} {
+  if (internal !== undefined) return { own: AGENT.asn, agent: AGENT.asn };
+  return twoOctets === true
+    ? { own: ROUTER.shortAsn, agent: AS_TRANS }
+    : { own: ROUTER.asn, agent: AGENT.asn };
 }
 
 /** A router of somebody else's, peering with the agent. All waits are the caller's, start-up aside. */
@@ -89,6 +127,9 @@ export interface Daemon {
   route(prefix: string): Promise<SeenRoute | undefined>;
   announce(): Promise<void>;
   withdraw(): Promise<void>;
+  /** One route more, `ROUTER.morePrefix`. */
+  announceMore(): Promise<void>;
+  withdrawMore(): Promise<void>;
   /** Ends the session for good by an administrative shutdown, with a text where it can (RFC 9003). */
   shutDown(text: string): Promise<void>;
   bringUp(): Promise<void>;
@@ -96,6 +137,8 @@ export interface Daemon {
   askForRefresh(): Promise<void>;
   /** What it shows of the last NOTIFICATION that it received. */
   lastNotification(): Promise<string>;
+  /** Where it shows the text that the agent's operator has sent (RFC 9003), among other things. */
+  operatorText(): Promise<string>;
   /** Its own output. */
   log(): string;
 }

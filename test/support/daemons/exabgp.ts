@@ -10,7 +10,9 @@ import type { Namespace } from '../netns.js';
 import { until } from '../until.js';
 import {
   AGENT,
+  AS_TRANS,
   ask,
+  asNumbers,
   type Daemon,
   HOLD_TIME_SECONDS,
   Processes,
@@ -27,6 +29,8 @@ export interface ExabgpSpeaker extends StartOptions {
   readonly address: string;
   readonly asn: number;
   readonly holdTimeSeconds: number;
+  /** With whom, if not with the agent. */
+  readonly peer?: { readonly address: string; readonly asn: number };
 }
 
 /** What ExaBGP tells its API process, one line each; only what is read here. */
@@ -142,6 +146,9 @@ export class ExabgpDaemon implements Daemon {
     keepsRoutes: 'it has no routing table',
     shutdown: 'it ends sessions with graceful restart without a word',
     shutdownText: 'it ends sessions with graceful restart without a word',
+    prefixLimit: 'it has no routing table',
+    reflector: 'it has no routing table',
+    role: 'it knows no roles',
   };
   readonly #exabgp: Exabgp;
 
@@ -154,8 +161,9 @@ export class ExabgpDaemon implements Daemon {
   }
 
   async start(options: StartOptions): Promise<void> {
+    const asn = asNumbers(options).own;
     const holdTimeSeconds = HOLD_TIME_SECONDS;
-    await this.#exabgp.start([{ address: ROUTER.address, asn: ROUTER.asn, holdTimeSeconds, ...options }]);
+    await this.#exabgp.start([{ address: ROUTER.address, asn, holdTimeSeconds, ...options }]);
     await this.announce();
   }
 
@@ -199,6 +207,14 @@ export class ExabgpDaemon implements Daemon {
     await this.#command(`withdraw route ${ROUTER.prefix6} next-hop ${ROUTER.address6}`);
   }
 
+  async announceMore(): Promise<void> {
+    await this.#command(`announce route ${ROUTER.morePrefix} next-hop ${ROUTER.address}`);
+  }
+
+  async withdrawMore(): Promise<void> {
+    await this.#command(`withdraw route ${ROUTER.morePrefix} next-hop ${ROUTER.address}`);
+  }
+
   async shutDown(): Promise<void> {
     throw new Error(this.lacks.shutdown);
   }
@@ -215,6 +231,10 @@ export class ExabgpDaemon implements Daemon {
     return this.#exabgp.lastNotification(ROUTER.address);
   }
 
+  async operatorText(): Promise<string> {
+    return this.lastNotification();
+  }
+
   log(): string {
     return this.#exabgp.log();
   }
@@ -225,19 +245,19 @@ export class ExabgpDaemon implements Daemon {
 }
 
 function neighbour(speaker: ExabgpSpeaker): string {
-  const { address, asn, passive, holdTimeSeconds, password, ttlSecurity } = speaker;
+  const { address, asn, passive, holdTimeSeconds, password, ttlSecurity, twoOctets, peer = AGENT } = speaker;
   return `
-neighbor ${AGENT.address} {
+neighbor ${peer.address} {
   router-id ${address};
   local-address ${address};
   local-as ${asn};
-  peer-as ${AGENT.asn};
+  peer-as ${twoOctets === true ? AS_TRANS : peer.asn};
   hold-time ${holdTimeSeconds};
   passive ${passive};
   ${password === undefined ? '' : `md5-password "${password}";`}
   ${ttlSecurity === true ? 'outgoing-ttl 255; incoming-ttl 255;' : ''}
   family { ipv4 unicast; ipv6 unicast; }
-  capability { graceful-restart 60; route-refresh enable; }
+  capability { graceful-restart 60; route-refresh enable; ${twoOctets === true ? 'asn4 disable;' : ''} }
   api { processes [ doors ]; neighbor-changes; receive { parsed; update; notification; } }
 }
 `;
@@ -247,7 +267,11 @@ function seen(nextHop: string, attribute: Readonly<Record<string, unknown>>): Se
   const list = (name: string) => (attribute[name] ?? []) as readonly (readonly number[])[];
   const path = (attribute['as-path'] ?? []) as readonly number[];
   const med = attribute['med'];
+  const originatorId = attribute['originator-id'];
+  const clusterList = attribute['cluster-list'];
   return {
+    ...(typeof originatorId === 'string' ? { originatorId } : {}),
+    ...(Array.isArray(clusterList) ? { clusterList: clusterList as readonly string[] } : {}),
     nextHop,
     asPath: path.join(' '),
     ...(typeof med === 'number' ? { med } : {}),

@@ -8,8 +8,10 @@ import { until } from '../until.js';
 import {
   AGENT,
   ask,
+  asNumbers,
   type Daemon,
   HOLD_TIME_SECONDS,
+  OTHER_CLIENT,
   Processes,
   ROUTER,
   type SeenRoute,
@@ -19,32 +21,41 @@ import {
 const ZEBRA = '/usr/lib/frr/zebra';
 const BGPD = '/usr/lib/frr/bgpd';
 
-function configuration({ passive, password, ttlSecurity }: StartOptions): string {
+function configuration(options: StartOptions): string {
+  const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
+  const { own, agent } = asNumbers(options);
+  const neighbour = `neighbor ${AGENT.address}`;
+  const reflects = internal === 'reflector';
   return `
 frr defaults datacenter
 route-map ANNOUNCE permit 10
  set metric ${ROUTER.med}
  set community ${ROUTER.community}
  set large-community ${ROUTER.largeCommunity}
-router bgp ${ROUTER.asn}
+router bgp ${own}
  bgp router-id ${ROUTER.address}
  no bgp ebgp-requires-policy
  no bgp network import-check
  bgp graceful-restart
  bgp graceful-restart preserve-fw-state
  timers bgp ${HOLD_TIME_SECONDS / 3} ${HOLD_TIME_SECONDS}
- neighbor ${AGENT.address} remote-as ${AGENT.asn}
- neighbor ${AGENT.address} timers connect 1
- neighbor ${AGENT.address} advertisement-interval 0
- ${passive ? `neighbor ${AGENT.address} passive` : '!'}
- ${password === undefined ? '!' : `neighbor ${AGENT.address} password ${password}`}
- ${ttlSecurity === true ? `neighbor ${AGENT.address} ttl-security hops 1` : '!'}
+ ${neighbour} remote-as ${agent}
+ ${neighbour} timers connect 1
+ ${neighbour} advertisement-interval 0
+ ${passive ? `${neighbour} passive` : '!'}
+ ${password === undefined ? '!' : `${neighbour} password ${password}`}
+ ${ttlSecurity === true ? `${neighbour} ttl-security hops 1` : '!'}
+ ${role === undefined ? '!' : `${neighbour} local-role ${role}`}
+ ${twoOctets === true ? `${neighbour} dont-capability-negotiate` : '!'}
+ ${reflects ? `neighbor ${OTHER_CLIENT.address} remote-as ${own}\n neighbor ${OTHER_CLIENT.address} advertisement-interval 0` : '!'}
  address-family ipv4 unicast
   network ${ROUTER.prefix} route-map ANNOUNCE
+  ${prefixLimit === undefined ? '!' : `${neighbour} maximum-prefix ${prefixLimit}`}
+  ${reflects ? `${neighbour} route-reflector-client\n  neighbor ${OTHER_CLIENT.address} route-reflector-client` : '!'}
  exit-address-family
  address-family ipv6 unicast
   network ${ROUTER.prefix6} route-map ANNOUNCE
-  neighbor ${AGENT.address} activate
+  ${neighbour} activate
  exit-address-family
 `;
 }
@@ -57,12 +68,15 @@ interface Shown {
     readonly community?: { readonly list: readonly string[] };
     readonly largeCommunity?: { readonly list: readonly string[] };
     readonly local?: boolean;
+    readonly originatorId?: string;
+    readonly clusterList?: { readonly list: readonly string[] };
   }[];
 }
 
 interface ShownNeighbour {
   readonly bgpState: string;
   readonly lastNotificationReason?: string;
+  readonly lastShutdownDescription?: string;
 }
 
 export class FrrDaemon implements Daemon {
@@ -72,6 +86,7 @@ export class FrrDaemon implements Daemon {
     sendsUnknown: 'it cannot make up an attribute',
   };
   readonly #processes: Processes;
+  #asn: number = ROUTER.asn;
 
   /** `folder` must be one that other users may pass: the daemons give up root. */
   constructor(namespace: Namespace, folder: string) {
@@ -84,6 +99,7 @@ export class FrrDaemon implements Daemon {
   }
 
   async start(options: StartOptions): Promise<void> {
+    this.#asn = asNumbers(options).own;
     const at = (name: string) => this.#processes.path(name);
     writeFileSync(at('bgpd.conf'), configuration(options));
     const common = [
@@ -137,6 +153,8 @@ export class FrrDaemon implements Daemon {
       communities: path.community?.list ?? [],
       largeCommunities: path.largeCommunity?.list ?? [],
       unknown: [],
+      ...(path.originatorId === undefined ? {} : { originatorId: path.originatorId }),
+      ...(path.clusterList === undefined ? {} : { clusterList: path.clusterList.list }),
     };
   }
 
@@ -146,6 +164,14 @@ export class FrrDaemon implements Daemon {
 
   async withdraw(): Promise<void> {
     await this.#networks('no ');
+  }
+
+  async announceMore(): Promise<void> {
+    await this.#configure('address-family ipv4 unicast', `network ${ROUTER.morePrefix}`);
+  }
+
+  async withdrawMore(): Promise<void> {
+    await this.#configure('address-family ipv4 unicast', `no network ${ROUTER.morePrefix}`);
   }
 
   async shutDown(text: string): Promise<void> {
@@ -162,6 +188,10 @@ export class FrrDaemon implements Daemon {
 
   async lastNotification(): Promise<string> {
     return (await this.#neighbour()).lastNotificationReason ?? '';
+  }
+
+  async operatorText(): Promise<string> {
+    return (await this.#neighbour()).lastShutdownDescription ?? '';
   }
 
   log(): string {
@@ -182,7 +212,7 @@ export class FrrDaemon implements Daemon {
   }
 
   async #configure(...lines: readonly string[]): Promise<void> {
-    await this.#ask('configure terminal', `router bgp ${ROUTER.asn}`, ...lines);
+    await this.#ask('configure terminal', `router bgp ${this.#asn}`, ...lines);
   }
 
   #ask(...commands: readonly string[]): Promise<string> {

@@ -7,8 +7,10 @@ import { until } from '../until.js';
 import {
   AGENT,
   ask,
+  asNumbers,
   type Daemon,
   HOLD_TIME_SECONDS,
+  OTHER_CLIENT,
   Processes,
   ROUTER,
   type SeenRoute,
@@ -17,24 +19,30 @@ import {
 
 const GOBGPD = 'gobgpd';
 
-function configuration({ passive, password, ttlSecurity }: StartOptions): string {
+function configuration(options: StartOptions): string {
+  const { passive, password, ttlSecurity, prefixLimit, internal } = options;
+  const { own, agent } = asNumbers(options);
+  const reflects = internal === 'reflector';
+  const limit = `
+[neighbors.afi-safis.prefix-limit.config]
+max-prefixes = ${prefixLimit}`;
   const families = ['ipv4-unicast', 'ipv6-unicast'].map(
     (family) => `
 [[neighbors.afi-safis]]
 [neighbors.afi-safis.config]
 afi-safi-name = "${family}"
 [neighbors.afi-safis.mp-graceful-restart.config]
-enabled = true`,
+enabled = true${prefixLimit !== undefined && family === 'ipv4-unicast' ? limit : ''}`,
   );
   return `
 [global.config]
-as = ${ROUTER.asn}
+as = ${own}
 router-id = "${ROUTER.address}"
 local-address-list = ["${ROUTER.address}"]
 [[neighbors]]
 [neighbors.config]
 neighbor-address = "${AGENT.address}"
-peer-as = ${AGENT.asn}
+peer-as = ${agent}
 ${password === undefined ? '' : `auth-password = "${password}"`}
 [neighbors.transport.config]
 passive-mode = ${passive}
@@ -48,8 +56,27 @@ ${ttlSecurity === true ? '[neighbors.ttl-security.config]\nenabled = true\nttl-m
 [neighbors.graceful-restart.config]
 enabled = true
 restart-time = 60
+${reflects ? reflection() : ''}
 ${families.join('')}
+${reflects ? otherClient(own) : ''}
 `;
+}
+
+function reflection(): string {
+  return `[neighbors.route-reflector.config]
+route-reflector-client = true
+route-reflector-cluster-id = "${ROUTER.address}"`;
+}
+
+function otherClient(asn: number): string {
+  return `[[neighbors]]
+[neighbors.config]
+neighbor-address = "${OTHER_CLIENT.address}"
+peer-as = ${asn}
+[neighbors.transport.config]
+passive-mode = true
+local-address = "${ROUTER.address}"
+${reflection()}`;
 }
 
 /** Of the attributes that `gobgp global rib -j` shows, the fields that tell one from the other. */
@@ -78,6 +105,8 @@ export class GobgpDaemon implements Daemon {
   readonly lacks = {
     refresh: 'it cannot be told to ask',
     sendsUnknown: 'it cannot make up an attribute',
+    role: 'it knows no roles',
+    twoOctets: 'it always speaks of 4-octet AS numbers',
   };
   readonly #processes: Processes;
 
@@ -127,8 +156,12 @@ export class GobgpDaemon implements Daemon {
     if (attributes === undefined) return undefined;
     const of = (...types: readonly number[]) => attributes.find(({ type }) => types.includes(type));
     const med = of(4)?.metric;
+    const originatorId = of(9)?.value;
+    const clusterList = of(10)?.value as readonly string[] | undefined;
     const large = (of(32)?.value ?? []) as readonly ShownLarge[];
     return {
+      ...(originatorId === undefined ? {} : { originatorId: String(originatorId) }),
+      ...(clusterList === undefined ? {} : { clusterList }),
       nextHop: of(3, 14)?.nexthop ?? '',
       asPath: (of(2)?.as_paths ?? []).flatMap(({ asns }) => asns).join(' '),
       ...(med === undefined ? {} : { med }),
@@ -169,6 +202,14 @@ export class GobgpDaemon implements Daemon {
     }
   }
 
+  async announceMore(): Promise<void> {
+    await this.#ask('global', 'rib', 'add', ROUTER.morePrefix);
+  }
+
+  async withdrawMore(): Promise<void> {
+    await this.#ask('global', 'rib', 'del', ROUTER.morePrefix);
+  }
+
   async shutDown(text: string): Promise<void> {
     // The text goes with one command, and it stays down by the other.
     await this.#ask('neighbor', AGENT.address, 'shutdown', '--reason', text);
@@ -189,6 +230,10 @@ export class GobgpDaemon implements Daemon {
         .split('\n')
         .findLast((line) => line.includes('received notification')) ?? ''
     );
+  }
+
+  async operatorText(): Promise<string> {
+    return this.lastNotification();
   }
 
   log(): string {

@@ -7,8 +7,10 @@ import { until } from '../until.js';
 import {
   AGENT,
   ask,
+  asNumbers,
   type Daemon,
   HOLD_TIME_SECONDS,
+  OTHER_CLIENT,
   Processes,
   ROUTER,
   type SeenRoute,
@@ -19,9 +21,12 @@ const BGPD = '/usr/sbin/bgpd';
 /** The empty folder that its children are locked into; its service makes it at each start. */
 const CHROOT = '/run/openbgpd';
 
-function configuration({ passive, password, ttlSecurity }: StartOptions, socket: string): string {
+function configuration(options: StartOptions, socket: string): string {
+  const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
+  const { own, agent } = asNumbers(options);
+  const reflects = internal === 'reflector';
   return `
-AS ${ROUTER.asn}
+AS ${own}${own > 65_535 ? '' : ` ${own}`}
 router-id ${ROUTER.address}
 fib-update no
 listen on ${ROUTER.address}
@@ -30,14 +35,19 @@ holdtime ${HOLD_TIME_SECONDS}
 holdtime min 3
 connect-retry 2
 neighbor ${AGENT.address} {
-  remote-as ${AGENT.asn}
+  remote-as ${agent}
   ${passive ? 'passive' : ''}
   announce IPv4 unicast
   announce IPv6 unicast
   announce restart yes
   ${password === undefined ? '' : `tcp md5sig password ${password}`}
   ${ttlSecurity === true ? 'ttl-security yes' : ''}
+  ${prefixLimit === undefined ? '' : `max-prefix ${prefixLimit}`}
+  ${role === undefined ? '' : `role ${role}\n  announce policy yes`}
+  ${twoOctets === true ? 'announce as-4byte no' : ''}
+  ${reflects ? 'route-reflector' : ''}
 }
+${reflects ? `neighbor ${OTHER_CLIENT.address} {\n  remote-as ${own}\n  passive\n  route-reflector\n}` : ''}
 allow from any
 allow to any
 `;
@@ -52,7 +62,12 @@ interface Shown {
     readonly communities?: readonly string[];
     readonly large_communities?: readonly string[];
     readonly neighbor: { readonly remote_addr: string };
-    readonly attributes?: readonly { readonly type: string; readonly data?: string }[];
+    readonly attributes?: readonly {
+      readonly type: string;
+      readonly data?: string;
+      readonly originator?: string;
+      readonly cluster_ids?: readonly string[];
+    }[];
   }[];
 }
 
@@ -110,7 +125,11 @@ export class OpenbgpdDaemon implements Daemon {
       (row) => row.prefix === prefix && row.neighbor.remote_addr === AGENT.address,
     );
     if (route === undefined) return undefined;
+    const originatorId = route.attributes?.find(({ originator }) => originator !== undefined)?.originator;
+    const clusterList = route.attributes?.find(({ cluster_ids }) => cluster_ids !== undefined)?.cluster_ids;
     return {
+      ...(originatorId === undefined ? {} : { originatorId }),
+      ...(clusterList === undefined ? {} : { clusterList }),
       nextHop: route.exit_nexthop,
       asPath: route.aspath,
       ...(route.metric === undefined ? {} : { med: route.metric }),
@@ -139,6 +158,14 @@ export class OpenbgpdDaemon implements Daemon {
     for (const prefix of [ROUTER.prefix, ROUTER.prefix6]) await this.#ask('network', 'delete', prefix);
   }
 
+  async announceMore(): Promise<void> {
+    await this.#ask('network', 'add', ROUTER.morePrefix);
+  }
+
+  async withdrawMore(): Promise<void> {
+    await this.#ask('network', 'delete', ROUTER.morePrefix);
+  }
+
   async shutDown(text: string): Promise<void> {
     await this.#ask('neighbor', AGENT.address, 'down', text);
   }
@@ -153,6 +180,10 @@ export class OpenbgpdDaemon implements Daemon {
 
   async lastNotification(): Promise<string> {
     return /Last error received: (.*)/.exec(await this.#neighbour())?.[1] ?? '';
+  }
+
+  async operatorText(): Promise<string> {
+    return this.#neighbour();
   }
 
   log(): string {
