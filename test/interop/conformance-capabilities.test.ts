@@ -132,6 +132,17 @@ describe.concurrent('RFC 9234 5: the attribute ONLY_TO_CUSTOMER', () => {
   );
 });
 
+test('RFC 5492 5: no family in common is a session without routes: 2/7 is never sent', async () => {
+  const place = lab.place();
+  const peer = await lab.connect(place);
+  await peer.expect(TYPE.OPEN);
+  const l2vpn = '0104 0019 0046';
+  peer.send(open({ id: place.address, capabilities: `${l2vpn} ${asn4(65001)}` }), KEEPALIVE);
+  await peer.expect(TYPE.KEEPALIVE);
+  await expect(peer.next(300)).rejects.toThrow('nothing came');
+  expect((await lab.agent.peer(`peer/${place.name}`)).state).toBe('Established');
+});
+
 /** All that comes up to the announcement of `network`, as hex. */
 async function untilAnnounced(peer: RawPeer, network: string): Promise<string> {
   let all = '';

@@ -19,7 +19,9 @@ import { attribute } from './conformance/update-rows.js';
 
 const SPEAKER = { host: '192.0.2.1' };
 const [FEEDER, WITNESS, POISONER, DEAF] = ['192.0.2.11', '192.0.2.12', '192.0.2.13', '192.0.2.14'] as const;
-const PEERS = [FEEDER, WITNESS, POISONER, DEAF];
+const [LOADER, BUSY] = ['192.0.2.15', '192.0.2.16'] as const;
+const PEERS = [FEEDER, WITNESS, POISONER, DEAF, LOADER, BUSY];
+const STRANGER = '192.0.2.99';
 const POISON = '10.66.66';
 const SHORT_HOLD_SECONDS = 3;
 
@@ -33,7 +35,7 @@ beforeAll(async () => {
   machines = Namespace.linked(
     'faults',
     [`${SPEAKER.host}/24`],
-    PEERS.map((address) => `${address}/24`),
+    [...PEERS, STRANGER].map((address) => `${address}/24`),
   );
   // Buffers that are full after some dozens of UPDATEs.
   for (const machine of machines) {
@@ -142,5 +144,52 @@ describe.concurrent('RFC 9687 3: a peer that never reads', () => {
     expect(await feeder.settled()).toBe('up');
     expect(await speaker.peer(FEEDER)).toMatchObject({ state: 'Established', flaps: 0 });
     feeder.end();
+  });
+});
+
+describe.concurrent('what many can cost', () => {
+  test('strangers: sixteen may be silent at a time, further ones are closed at once; each is told 6/5 in the end', async () => {
+    const strangers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.connect(STRANGER, SPEAKER)));
+    const endings = await Promise.all(strangers.map((stranger) => stranger.ending()));
+    expect(endings.filter((ending) => ending === 'closed')).toHaveLength(4);
+    expect(endings.filter((ending) => ending === '6/5')).toHaveLength(16);
+  });
+
+  test('a table of 100 000 routes: the KEEPALIVEs of a session with a hold time of 3 s go on', async () => {
+    const busy = await session(BUSY, SHORT_HOLD_SECONDS);
+    const loader = await session(LOADER);
+    const keepAlive = setInterval(() => busy.send(KEEPALIVE), 500);
+    const octet = (value: number) => value.toString(16).padStart(2, '0');
+    for (let block = 0; block < 100; block += 1) {
+      // A thousand prefixes each: 20.B.N.0/30 and so on.
+      const nlri = Array.from(
+        { length: 1000 },
+        (_, index) => `1e 14${octet(block)}${octet(index >> 6)}${octet((index & 63) << 2)}`,
+      );
+      const attributes = `40 01 01 00 40 02 06 02 01 0000fde9 40 03 04 ${quad(LOADER)} 80 04 04 ${octet(block).padStart(8, '0')}`;
+      for (const half of [nlri.slice(0, 500), nlri.slice(500)]) {
+        loader.send(updateFrame({ attributes, nlri: half.join('') }));
+      }
+    }
+    loader.send(route(LOADER, '10.78.1'));
+    let silentSince = Date.now();
+    let longest = 0;
+    let octets = 0;
+    for (;;) {
+      const message = await busy.next();
+      if (message?.type === TYPE.KEEPALIVE) {
+        longest = Math.max(longest, Date.now() - silentSince);
+        silentSince = Date.now();
+      } else if (message?.type === TYPE.UPDATE) {
+        octets += message.body.length;
+        if (toHex(message.body).endsWith('180a4e01')) break;
+      } else throw new Error(`the session has ended with ${message && toHex(message.body)}`);
+    }
+    clearInterval(keepAlive);
+    // Five octets a prefix, and none is left out.
+    expect(octets).toBeGreaterThan(500_000);
+    expect(longest).toBeLessThan(SHORT_HOLD_SECONDS * 1000);
+    expect(await speaker.peer(BUSY)).toMatchObject({ state: 'Established', flaps: 0 });
+    for (const peer of [busy, loader]) peer.end();
   });
 });

@@ -46,11 +46,14 @@ describe.concurrent('RFC 4271 6.4: a NOTIFICATION is never answered', () => {
     expect(await peer.ending()).toBe('closed');
   });
 
-  test.each(['00 00', 'ff ff', '03 0b deadbeef'])('%s, whatever it says', async (body) => {
-    const peer = await lab.session(lab.place());
-    peer.send(notificationMessage(body));
-    expect(await peer.ending()).toBe('closed');
-  });
+  test.each(['00 00', 'ff ff', '03 0b deadbeef', '06 0a', '06 09 06'])(
+    '%s, whatever it says',
+    async (body) => {
+      const peer = await lab.session(lab.place());
+      peer.send(notificationMessage(body));
+      expect(await peer.ending()).toBe('closed');
+    },
+  );
 });
 
 describe.concurrent('RFC 9003: shutdown texts are shown', () => {
@@ -114,6 +117,22 @@ describe.concurrent('RFC 4271 6.5, 4.4: hold timer', () => {
     const peer = await lab.session(lab.place(), { holdTime: 0 });
     await expect(peer.next(4000)).rejects.toThrow('nothing came');
     expect(await peer.settled()).toBe('up');
+  });
+});
+
+describe.concurrent('RFC 4271 8, 10: dialling', () => {
+  test('an attempt that fails is made again after ConnectRetryTime, five seconds with their jitter', async () => {
+    const place = lab.place();
+    const first = await RawPeer.dialled(place.address);
+    await first.expect(TYPE.OPEN);
+    const lost = Date.now();
+    first.reset();
+    const second = await RawPeer.dialled(place.address);
+    expect(Date.now() - lost).toBeGreaterThan(3700);
+    expect(Date.now() - lost).toBeLessThan(7000);
+    await second.establish();
+    expect((await lab.agent.peer(`peer/${place.name}`)).direction).toBe('outgoing');
+    second.end();
   });
 });
 

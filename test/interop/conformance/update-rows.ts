@@ -244,6 +244,12 @@ const CLASSIC: readonly UpdateRow[] = [
     attributes: attribute('40', 2, '02 02 0000fde9 0000fc00'),
     becomes: WITHDRAWN,
   },
+  {
+    rfc: 'RFC 7606 7.2',
+    what: "AS_PATH that does not begin with the peer's AS, as that of a route server",
+    attributes: attribute('40', 2, '02 02 0000fdff 0000fdea'),
+    becomes: KEPT,
+  },
   ...lengths('RFC 7606 7.3', 'NEXT_HOP', ['40', 3], [0, 3, 5, 16], WITHDRAWN),
   ...(
     [

@@ -56,7 +56,7 @@ ${reflects ? otherClient(own) : ''}
 }
 
 function otherClient(asn: number): string {
-  return `protocol bgp other {
+  return `protocol bgp second {
   local ${ROUTER.address} as ${asn};
   neighbor ${OTHER_CLIENT.address} as ${asn};
   rr client;

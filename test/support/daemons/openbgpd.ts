@@ -22,11 +22,11 @@ const BGPD = '/usr/sbin/bgpd';
 const CHROOT = '/run/openbgpd';
 
 function configuration(options: StartOptions, socket: string): string {
-  const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
+  const { passive, password, ttlSecurity, prefixLimit, role, internal } = options;
   const { own, agent } = asNumbers(options);
   const reflects = internal === 'reflector';
   return `
-AS ${own}${own > 65_535 ? '' : ` ${own}`}
+AS ${own}
 router-id ${ROUTER.address}
 fib-update no
 listen on ${ROUTER.address}
@@ -43,8 +43,7 @@ neighbor ${AGENT.address} {
   ${password === undefined ? '' : `tcp md5sig password ${password}`}
   ${ttlSecurity === true ? 'ttl-security yes' : ''}
   ${prefixLimit === undefined ? '' : `max-prefix ${prefixLimit}`}
-  ${role === undefined ? '' : `role ${role}\n  announce policy yes`}
-  ${twoOctets === true ? 'announce as-4byte no' : ''}
+  ${role === undefined ? '' : `announce policy ${role}`}
   ${reflects ? 'route-reflector' : ''}
 }
 ${reflects ? `neighbor ${OTHER_CLIENT.address} {\n  remote-as ${own}\n  passive\n  route-reflector\n}` : ''}
@@ -76,6 +75,7 @@ export class OpenbgpdDaemon implements Daemon {
   readonly lacks = {
     announcesRestart: 'it never asks to have its routes kept',
     sendsUnknown: 'it cannot make up an attribute',
+    twoOctets: 'it takes no peer with AS_TRANS for its AS',
   };
   readonly #processes: Processes;
 
