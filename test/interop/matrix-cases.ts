@@ -28,7 +28,7 @@ const PASSWORD = 'open-sesame';
 const SHUTDOWN_TEXT = 'maintenance at noon';
 const AGENT_TEXT = 'new optics tonight';
 /** Cease/1, as the daemons and the agent word it. */
-const TOO_MANY_PREFIXES = /max(imum)?[ a-z]*(number of )?prefix|subcode["= :]+1\b/i;
+const TOO_MANY_PREFIXES = /max[ a-z-]*prefix|subcode["= :]+1\b/i;
 
 export const CASES: readonly Case[] = [
   {
@@ -230,7 +230,7 @@ export const CASES: readonly Case[] = [
     async run(column) {
       await column.administer('shutdown', SHUTDOWN_TEXT);
       await column.daemonIsDown();
-      expect(await column.daemon.lastNotification()).toMatch(/admin[a-z]* ?shut ?down|subcode["= :]+2\b/i);
+      expect(await column.daemon.lastNotification()).toMatch(/admin[a-z]* ?(shut ?)?down|subcode["= :]+2\b/i);
       await column.daemonLacks(BLOCK);
       await column.agentLacks(ROUTER.prefix);
       await column.administer('enable');
@@ -282,12 +282,13 @@ export const CASES: readonly Case[] = [
     },
   },
   {
-    name: 'a daemon with 2-octet AS numbers: it sees AS_TRANS, the agent its AS (RFC 6793 4.2)',
+    name: 'a daemon that does not speak of 4-octet AS numbers: AS_TRANS and AS4_PATH (RFC 6793 4.2)',
     needs: 'twoOctets',
     async run(column) {
       await column.restart({ twoOctets: true }, 'short');
       await column.allIsWell();
-      expect((await column.daemonHas(BLOCK)).asPath).toBe(`${AS_TRANS}`);
+      // Some put AS4_PATH in its place all the same.
+      expect([`${AS_TRANS}`, `${AGENT.asn}`]).toContain((await column.daemonHas(BLOCK)).asPath);
       expect((await column.peer()).capabilities.negotiated.join()).not.toContain('4-octet AS');
     },
   },

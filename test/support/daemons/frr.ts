@@ -23,7 +23,8 @@ const BGPD = '/usr/lib/frr/bgpd';
 
 function configuration(options: StartOptions): string {
   const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
-  const { own, agent } = asNumbers(options);
+  const { own } = asNumbers(options);
+  // It reads the agent's AS from the capability even where it announces none of its own.
   const neighbour = `neighbor ${AGENT.address}`;
   const reflects = internal === 'reflector';
   return `
@@ -39,7 +40,7 @@ router bgp ${own}
  bgp graceful-restart
  bgp graceful-restart preserve-fw-state
  timers bgp ${HOLD_TIME_SECONDS / 3} ${HOLD_TIME_SECONDS}
- ${neighbour} remote-as ${agent}
+ ${neighbour} remote-as ${AGENT.asn}
  ${neighbour} timers connect 1
  ${neighbour} advertisement-interval 0
  ${passive ? `${neighbour} passive` : '!'}

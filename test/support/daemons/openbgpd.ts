@@ -65,7 +65,7 @@ interface Shown {
       readonly type: string;
       readonly data?: string;
       readonly originator?: string;
-      readonly cluster_ids?: readonly string[];
+      readonly cluster_list?: readonly string[];
     }[];
   }[];
 }
@@ -126,7 +126,9 @@ export class OpenbgpdDaemon implements Daemon {
     );
     if (route === undefined) return undefined;
     const originatorId = route.attributes?.find(({ originator }) => originator !== undefined)?.originator;
-    const clusterList = route.attributes?.find(({ cluster_ids }) => cluster_ids !== undefined)?.cluster_ids;
+    const clusterList = route.attributes?.find(
+      ({ cluster_list }) => cluster_list !== undefined,
+    )?.cluster_list;
     return {
       ...(originatorId === undefined ? {} : { originatorId }),
       ...(clusterList === undefined ? {} : { clusterList }),
