@@ -336,6 +336,9 @@ export class Peer {
     const told = notification(NOTIFICATION.CEASE, CEASE.OUT_OF_RESOURCES);
     const holdSeconds = OWN_FAULT_HOLD_SECONDS;
     this.#events.push({ type: 'AutomaticStop', notification: told, reason, holdSeconds });
+    // Whatever the fault has cut off of what the FSM takes for done.
+    for (const direction of ['outgoing', 'incoming'] as const) this.#links.close(direction);
+    if (this.#session !== undefined) this.#sessionDown({ reason, by: 'us', graceful: false });
   }
 
   #takeOffered(): ByteStream {

@@ -350,7 +350,7 @@ describe.concurrent('RFC 6793: a peer with 2-octet AS numbers', () => {
     expect(body.slice(0, 6)).toBe('045ba0');
     expect(body).toContain(toHex(hex(asn4(AGENT.wideAsn))));
     peer.send(open({ id: place.address, capabilities: IPV4_UNICAST }), KEEPALIVE);
-    expect(await received(peer, '10.244.0')).toEqual({
+    expect(await received(peer, '10.244.0')).toMatchObject({
       1: '40 00',
       2: '40 02015ba0',
       3: `40 ${quad(AGENT.host)}`,

@@ -5,6 +5,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { formatPrefix } from '../../../../bgp/net/index.js';
 import type { RoutePolicy } from '../../../../bgp/rib/index.js';
+import { Connection } from '../../../../bgp/speaker/connection.js';
 import { ORIGIN } from '../../../../bgp/wire/attributes/origin.js';
 import { ByteReader } from '../../../../bgp/wire/bytes.js';
 import { encodeMessage, type Message } from '../../../../bgp/wire/index.js';
@@ -127,6 +128,26 @@ describe('a fault of ours', () => {
     all.mesh.clock.advance(SECOND);
     expect(ownFaults(all.a)).toMatchObject([{ peer: BAD.address, err: { message: FAULT } }]);
     checkContained(all);
+  });
+
+  test('while the session ends: what was still to be done for its end is done', async () => {
+    const all = await speaker();
+    all.bad.send(route(BAD, '10.1.0.0/24'));
+    all.mesh.clock.advance(SECOND);
+    expect(known(all.a)).toContain('10.1.0.0/24');
+    vi.spyOn(Connection.prototype, 'send').mockImplementationOnce(() => {
+      throw new Error(FAULT);
+    });
+    all.a.speaker.resetPeer(BAD.address, 'new optics');
+    all.mesh.clock.advance(SECOND);
+    expect(ownFaults(all.a)).toMatchObject([{ peer: BAD.address, err: { message: FAULT } }]);
+    expect(known(all.a)).not.toContain('10.1.0.0/24');
+    expect(all.bad.closed).toBe(true);
+    all.mesh.clock.advance(10 * SECOND);
+    new MemoryPeer(all.mesh, all.a.address, BAD);
+    all.mesh.clock.advance(SECOND);
+    for (const peer of [GOOD, BAD]) expect(status(all.a, peer)?.state).toBe('Established');
+    expect(status(all.a, GOOD)?.flaps).toBe(0);
   });
 
   test('after a pause the peer is taken again; a fault that comes again is as rare as the pause', async () => {
