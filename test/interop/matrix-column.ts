@@ -10,6 +10,7 @@ import type { PeerRow } from '../../api/index.js';
 import { AgentProcess } from '../support/agent-process.js';
 import {
   AGENT,
+  asNumbers,
   type Daemon,
   OTHER_CLIENT,
   ROUTER,
@@ -116,6 +117,7 @@ export class Column {
   readonly daemon: Daemon;
   readonly agent: AgentProcess;
   readonly #witness: Exabgp;
+  readonly #otherClient: Exabgp;
   readonly #machines: readonly Namespace[];
   readonly #folder: string;
 
@@ -136,6 +138,7 @@ export class Column {
     this.agent = new AgentProcess(agent, folder('agent'), 'node-a', ['--dataplane', 'off']);
     this.daemon = make(daemon, folder('daemon'));
     this.#witness = new Exabgp(witness, folder('witness'));
+    this.#otherClient = new Exabgp(witness, folder('other-client'));
   }
 
   async start(): Promise<void> {
@@ -156,12 +159,7 @@ export class Column {
     await this.#witness.start([
       { address: NODE.address, asn: AGENT.asn, ...common },
       { address: OBSERVER.address, asn: OBSERVER.asn, ...common },
-      // Has a session only while the daemon reflects for it.
-      { address: OTHER_CLIENT.address, asn: AGENT.asn, ...common, peer: { ...ROUTER, asn: AGENT.asn } },
     ]);
-    await this.#witness.command(
-      `neighbor ${ROUTER.address} announce route ${OTHER_CLIENT.block} next-hop ${OTHER_CLIENT.address}`,
-    );
     const { code, hex } = UNKNOWN_ATTRIBUTE;
     await this.#witness.command(
       `neighbor ${AGENT.address} local-ip ${NODE.address} announce route ${NODE.block} next-hop ${NODE.address} med 30 ` +
@@ -203,7 +201,25 @@ export class Column {
   async restart(options: Partial<StartOptions>, place: Place = 'outside', more = ''): Promise<void> {
     await this.daemon.stop();
     this.configure(place, undefined, more);
+    const { own } = asNumbers({ passive: true, ...options });
+    await until('the agent knows its AS', async () => (await this.peer()).asn === own);
     await this.daemon.start({ passive: true, ...options });
+  }
+
+  /** Whatever the daemon does after the end of a session, it is to be up again now. */
+  async comesBack(): Promise<void> {
+    await this.daemon.retry?.();
+    await this.allIsWell();
+  }
+
+  /** While `act` runs, there is another client of the daemon, with its block. */
+  async withOtherClient(act: () => Promise<void>): Promise<void> {
+    const peer = { address: ROUTER.address, asn: AGENT.asn };
+    const { address, block } = OTHER_CLIENT;
+    await this.#otherClient.start([{ address, asn: AGENT.asn, passive: false, holdTimeSeconds: 90, peer }]);
+    await this.#otherClient.command(`neighbor ${ROUTER.address} announce route ${block} next-hop ${address}`);
+    await act();
+    await this.#otherClient.end('SIGTERM');
   }
 
   /** Both ends say so. */

@@ -18,8 +18,8 @@ import {
 } from './daemon.js';
 
 function configuration(options: StartOptions): string {
-  const { passive, password, ttlSecurity, prefixLimit, role, twoOctets, internal } = options;
-  const { own, agent } = asNumbers(options);
+  const { passive, password, ttlSecurity, prefixLimit, role, internal } = options;
+  const { own } = asNumbers(options);
   const attributes = `
     bgp_med = ${ROUTER.med};
     bgp_community.add((${ROUTER.community.replaceAll(':', ',')}));
@@ -27,6 +27,7 @@ function configuration(options: StartOptions): string {
   const reflects = internal === 'reflector';
   const channel = `import all; export ${reflects ? 'where source = RTS_STATIC || source = RTS_BGP' : 'filter announce'};`;
   return `
+log stderr all;
 router id ${ROUTER.address};
 protocol device {}
 protocol direct { ipv4; ipv6; }
@@ -38,7 +39,7 @@ filter announce { if source != RTS_STATIC then reject; ${attributes}
 }
 protocol bgp agent {
   local ${ROUTER.address} as ${own};
-  neighbor ${AGENT.address} as ${agent};
+  neighbor ${AGENT.address} as ${AGENT.asn};
   passive ${passive ? 'on' : 'off'};
   hold time ${HOLD_TIME_SECONDS};
   connect delay time 1; connect retry time 2; error wait time 1, 2;
@@ -46,7 +47,6 @@ protocol bgp agent {
   ${internal === undefined ? `ttl security ${ttlSecurity === true ? 'on' : 'off'};` : ''}
   ${password === undefined ? '' : `password "${password}";`}
   ${role === undefined ? '' : `local role ${role};`}
-  ${twoOctets === true ? 'enable as4 off;' : ''}
   ${reflects ? 'rr client;' : ''}
   ipv4 { ${channel} ${prefixLimit === undefined ? '' : `receive limit ${prefixLimit} action disable;`} };
   ipv6 { ${channel} next hop address ${ROUTER.address6}; };
@@ -67,7 +67,10 @@ function otherClient(asn: number): string {
 
 export class BirdDaemon implements Daemon {
   readonly name = 'BIRD';
-  readonly lacks = { sendsUnknown: 'it cannot make up an attribute' };
+  readonly lacks = {
+    sendsUnknown: 'it cannot make up an attribute',
+    twoOctets: 'it takes no peer then whose AS needs four',
+  };
   readonly #namespace: Namespace;
   readonly #folder: string;
   #bird: Bird | undefined;

@@ -95,7 +95,7 @@ export interface StartOptions {
 /** The other client of the daemon where it reflects; played by the witness. */
 export const OTHER_CLIENT = { address: '192.0.2.5', block: '10.244.5.0/24' } as const;
 
-/** The AS numbers of a session, as the daemon is configured. */
+/** The AS numbers of a session, as a daemon is configured that takes the agent for what its OPEN says in two octets. */
 export function asNumbers({ internal, twoOctets }: StartOptions): {
   readonly own: number;
   readonly agent: number;
@@ -133,6 +133,8 @@ export interface Daemon {
   /** Ends the session for good by an administrative shutdown, with a text where it can (RFC 9003). */
   shutDown(text: string): Promise<void>;
   bringUp(): Promise<void>;
+  /** Makes it ready at once where it would wait long after the end of a session. */
+  retry?(): Promise<void>;
   /** Asks the agent for its routes again (RFC 2918). */
   askForRefresh(): Promise<void>;
   /** What it shows of the last NOTIFICATION that it received. */

@@ -134,9 +134,12 @@ export class Exabgp {
   #told(local: string): readonly Told[] {
     // The last line may be half written.
     const lines = readFileSync(this.#processes.path('told'), 'utf8').split('\n').slice(0, -1);
-    return lines
-      .map((line) => JSON.parse(line) as Told)
-      .filter(({ neighbor }) => neighbor?.address.local === local);
+    return (
+      lines
+        // It prints the data of a NOTIFICATION as it came.
+        .map((line) => JSON.parse(line.replaceAll(/\p{Cc}/gu, ' ')) as Told)
+        .filter(({ neighbor }) => neighbor?.address.local === local)
+    );
   }
 }
 

@@ -29,6 +29,8 @@ function configuration(options: StartOptions): string {
   const reflects = internal === 'reflector';
   return `
 frr defaults datacenter
+ip prefix-list OWN permit ${ROUTER.prefix}
+ip prefix-list OWN permit ${ROUTER.morePrefix}
 route-map ANNOUNCE permit 10
  set metric ${ROUTER.med}
  set community ${ROUTER.community}
@@ -51,6 +53,7 @@ router bgp ${own}
  ${reflects ? `neighbor ${OTHER_CLIENT.address} remote-as ${own}\n neighbor ${OTHER_CLIENT.address} advertisement-interval 0` : '!'}
  address-family ipv4 unicast
   network ${ROUTER.prefix} route-map ANNOUNCE
+  ${reflects ? '!' : `${neighbour} prefix-list OWN out`}
   ${prefixLimit === undefined ? '!' : `${neighbour} maximum-prefix ${prefixLimit}`}
   ${reflects ? `${neighbour} route-reflector-client\n  neighbor ${OTHER_CLIENT.address} route-reflector-client` : '!'}
  exit-address-family
@@ -149,7 +152,7 @@ export class FrrDaemon implements Daemon {
     if (path === undefined) return undefined;
     return {
       nextHop: path.nexthops.find(({ scope }) => scope !== 'link-local')?.ip ?? '',
-      asPath: path.aspath.string,
+      asPath: path.aspath.string === 'Local' ? '' : path.aspath.string,
       ...(path.metric === undefined ? {} : { med: path.metric }),
       communities: path.community?.list ?? [],
       largeCommunities: path.largeCommunity?.list ?? [],

@@ -75,7 +75,7 @@ export class OpenbgpdDaemon implements Daemon {
   readonly lacks = {
     announcesRestart: 'it never asks to have its routes kept',
     sendsUnknown: 'it cannot make up an attribute',
-    twoOctets: 'it takes no peer with AS_TRANS for its AS',
+    twoOctets: 'it takes no peer then whose AS needs four',
   };
   readonly #processes: Processes;
 
@@ -174,6 +174,10 @@ export class OpenbgpdDaemon implements Daemon {
 
   async bringUp(): Promise<void> {
     await this.#ask('neighbor', AGENT.address, 'up');
+  }
+
+  async retry(): Promise<void> {
+    await this.bringUp();
   }
 
   async askForRefresh(): Promise<void> {
