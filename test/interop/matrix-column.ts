@@ -218,8 +218,11 @@ export class Column {
     const { address, block } = OTHER_CLIENT;
     await this.#otherClient.start([{ address, asn: AGENT.asn, passive: false, holdTimeSeconds: 90, peer }]);
     await this.#otherClient.command(`neighbor ${ROUTER.address} announce route ${block} next-hop ${address}`);
-    await act();
-    await this.#otherClient.end('SIGTERM');
+    try {
+      await act();
+    } finally {
+      await this.#otherClient.end('SIGTERM');
+    }
   }
 
   /** Both ends say so. */
