@@ -37,7 +37,7 @@ export interface InstrumentReport {
   readonly backlogDrops: number;
   /** Packets that the sender's own machine had no way for. */
   readonly refused: number;
-  /** The longest time that the generator did not run, in milliseconds. */
+  /** The longest time that the generator did not run while packets were due, in milliseconds. */
   readonly longestPauseMs: number;
 }
 
@@ -189,7 +189,9 @@ class Run {
 
   #tick(): void {
     const now = performance.now();
-    this.#longestPauseMs = Math.max(this.#longestPauseMs, now - this.#lastTickMs);
+    if (this.#end === undefined) {
+      this.#longestPauseMs = Math.max(this.#longestPauseMs, now - this.#lastTickMs);
+    }
     this.#lastTickMs = now;
     const due = Math.floor((((this.#end?.atMs ?? now) - this.#startedMs) * this.#packetsPerSecond) / 1000);
     this.#flows.forEach((flow, index) => {
