@@ -1,7 +1,7 @@
 /** Agents that stop, are killed, are upgraded: no packet is lost, and what they say of it on the wire is true. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { getStatus } from '../lab/api.js';
 import { labFolder } from '../lab/state.js';
 import { AGENT } from './mesh.js';
@@ -11,8 +11,6 @@ import { restartFlags } from './wire-watch.js';
 export function restartSuite(stage: Stage): void {
   const { mesh } = stage;
   describe('agents restart', () => {
-    afterAll(() => stage.isAsBefore());
-
     test('stopped and started', async () => {
       await stage.losesNothing('an agent stopped and started', stage.both, async () => {
         await mesh.restart('node-a', 'SIGTERM');
@@ -53,6 +51,7 @@ export function restartSuite(stage: Stage): void {
         for (const node of mesh.nodes) mesh.startAgent(node);
         await mesh.settled();
       });
+      await stage.isAsBefore();
     });
   });
 }
