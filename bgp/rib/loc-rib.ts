@@ -66,7 +66,8 @@ export class LocRib {
 
   /**
    * Puts `path` in the place of what `source` offered before; undefined takes it away.
-   * @returns the change of the best route, or of the paths that share its traffic, where one differs (see `sameRoute`).
+   * @returns the change of the best route, of its stale mark, or of the paths that share its traffic, where one differs
+   *   (see `sameRoute`).
    */
   replace(prefix: Prefix, source: PeerId | undefined, path: Path | undefined): BestPathChange | undefined {
     const before = this.#candidates(prefix) ?? [];
@@ -89,7 +90,8 @@ export class LocRib {
     if (multipath !== undefined) this.#multipaths.set(prefix, multipath);
     else if (sharedBefore !== undefined) this.#multipaths.delete(prefix);
     const isBestSame = sameRoute(previous, best);
-    if (isBestSame && sameMultipath(sharedBefore, multipath)) return undefined;
+    const isStaleSame = previous?.stale === best.stale;
+    if (isBestSame && isStaleSame && sameMultipath(sharedBefore, multipath)) return undefined;
     const change = { prefix, best, reason, ...from, ...multipathField(multipath) };
     return isBestSame ? { ...change, isBestSame: true } : change;
   }

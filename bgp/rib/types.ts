@@ -56,13 +56,13 @@ export interface Path {
   readonly stale?: true;
 }
 
-/** A change of the best path of one prefix, or of the paths that share the traffic with it. */
+/** A change of the best path of one prefix, of its stale mark, or of the paths that share the traffic with it. */
 export interface BestPathChange {
   readonly prefix: Prefix;
   /** Absent: the prefix is unreachable now. */
   readonly best?: Path;
   readonly previous?: Path;
-  /** The best path is what it was; only the paths beside it changed, of which no peer is told. */
+  /** The best path is what it was; only its stale mark or the paths beside it changed, of which no peer is told. */
   readonly isBestSame?: true;
   /** The paths that share the traffic, each with another next hop, `best` first; absent: `best` carries it alone. */
   readonly multipath?: readonly Path[];

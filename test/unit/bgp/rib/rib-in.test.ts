@@ -30,8 +30,9 @@ function ribWith(peers: readonly RibPeer[], policy: RoutePolicy = acceptAll): Ri
 
 /** `prefix -> next hop (peer)`, or `prefix -> none`. */
 function shown(changes: readonly BestPathChange[]): readonly string[] {
-  return changes.map(({ prefix: to, best }) => {
+  return changes.map(({ prefix: to, best, isBestSame }) => {
     const name = to === prefix(A) ? 'A' : to === prefix(B) ? 'B' : `${to}`;
+    if (isBestSame) return `${name} is ${best?.stale ? 'stale' : 'fresh'}`;
     return best === undefined
       ? `${name} none`
       : `${name} ${best.peer?.id ?? 'local'} ${best.nextHop.address}`;
@@ -219,7 +220,7 @@ describe('RFC 4724 §4.2 the peer restarts', () => {
     const rib = ribWith([node(2), node(3)]);
     rib.applyUpdate('node-2', announce([A, B], '192.168.1.2', { localPref: 200 }));
     rib.applyUpdate('node-3', announce([A], '192.168.1.3'));
-    expect(rib.peerDown('node-2', { keepStale: true })).toEqual([]);
+    expect(shown(rib.peerDown('node-2', { keepStale: true }))).toEqual(['A is stale', 'B is stale']);
     return rib;
   }
 
@@ -229,10 +230,12 @@ describe('RFC 4724 §4.2 the peer restarts', () => {
     expect(rib.counters('node-2')).toMatchObject({ received: 2, accepted: 2, stale: 2 });
   });
 
-  test('what it announces again loses the mark without a change, and the sweep removes the rest alone', () => {
+  test('what it announces again loses the mark, of which nobody is told, and the sweep removes the rest alone', () => {
     const rib = restarted();
     expect(rib.peerUp(node(2))).toEqual([]);
-    expect(rib.applyUpdate('node-2', announce([B], '192.168.1.2', { localPref: 200 }))).toEqual([]);
+    expect(shown(rib.applyUpdate('node-2', announce([B], '192.168.1.2', { localPref: 200 })))).toEqual([
+      'B is fresh',
+    ]);
     expect(rib.best(prefix(B))).not.toHaveProperty('stale');
     expect(rib.counters('node-2')).toMatchObject({ received: 2, stale: 1 });
     expect(shown(rib.sweepStale('node-2', 'ipv6'))).toEqual([]);
@@ -245,7 +248,10 @@ describe('RFC 4724 §4.2 the peer restarts', () => {
     const rib = restarted();
     rib.peerUp(node(2));
     rib.applyUpdate('node-2', announce([B], '192.168.1.2'));
-    expect(shown(rib.peerDown('node-2', { keepStale: true }))).toEqual([`A ${via('node-3', '192.168.1.3')}`]);
+    expect(shown(rib.peerDown('node-2', { keepStale: true }))).toEqual([
+      `A ${via('node-3', '192.168.1.3')}`,
+      'B is stale',
+    ]);
     expect(rib.best(prefix(B))).toMatchObject({ stale: true });
   });
 
