@@ -1,6 +1,7 @@
 /**
  * The machine's devices and addresses at one moment, and which changes of them matter.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Kernel, KernelAddress, KernelLink } from './kernel/kernel.js';
 
 export interface HostState {
@@ -22,7 +23,6 @@ export function isLinkNews(host: HostState, change: 'new' | 'gone', link: Kernel
     known.carrier !== link.carrier ||
     known.name !== link.name ||
     known.mtuBytes !== link.mtuBytes ||
-    known.ipip?.local !== link.ipip?.local ||
-    known.ipip?.remote !== link.ipip?.remote
+    !isDeepStrictEqual(known.ipip, link.ipip)
   );
 }

@@ -27,6 +27,7 @@ import { errnoNumber, type KernelError, kernelError } from '../../ipip/kernel/er
 import {
   type EventHandler,
   type InterfaceIndex,
+  type IpipParameters,
   interfaceIndex,
   type Kernel,
   type KernelAddress,
@@ -255,6 +256,17 @@ export class FakeKernel implements Kernel {
     const link = this.#all().find((candidate) => candidate.name === device);
     if (link === undefined) throw kernelError(19, 'the kernel refused');
     return link.index;
+  }
+
+  hasDevice(name: string): boolean {
+    return this.#all().some((link) => link.name === name);
+  }
+
+  /** Other parameters of a tunnel, the rest as they are. */
+  changeTunnel(index: InterfaceIndex, change: Partial<IpipParameters>): void {
+    const { ipip } = this.#link(index);
+    if (ipip === undefined) throw kernelError(95, 'the kernel refused');
+    this.#changeLink(index, { ipip: { ...ipip, ...change } });
   }
 
   nameOf(index: InterfaceIndex): string {

@@ -95,7 +95,9 @@ export class FakeMachine implements Machine {
     }
     const index = this.kernel.indexOf(must(words[0], command));
     const mtu = option(words, 'mtu');
-    if (mtu !== undefined) this.kernel.changeLink({ op: 'setMtu', index, mtuBytes: Number(mtu) });
+    const ttl = option(words, 'ttl');
+    if (ttl !== undefined) this.kernel.changeTunnel(index, { ttl: Number(ttl) });
+    else if (mtu !== undefined) this.kernel.changeLink({ op: 'setMtu', index, mtuBytes: Number(mtu) });
     else this.kernel.setUp(index, words.includes('up'));
   }
 
@@ -172,12 +174,12 @@ export class FakeMachine implements Machine {
     return this.kernel
       .allRoutes()
       .filter((route) => route.protocol !== PROTOCOL_KERNEL)
-      .map((route) => this.#line(route))
+      .map((route) => this.lineOf(route))
       .sort();
   }
 
   /** As `ip -N route` words it; the next hops of a multipath route stand on lines of their own there. */
-  #line(route: KernelRoute): string {
+  lineOf(route: KernelRoute): string {
     const only = route.nextHops.length === 1 ? route.nextHops[0] : undefined;
     const prefix = formatPrefix(route.prefix)
       .replace(/^(0\.0\.0\.0|::)\/0$/, 'default')

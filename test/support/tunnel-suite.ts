@@ -7,6 +7,7 @@ import type { NodeFacts } from '../../ipip/index.js';
 import { address, address4, prefix } from './addresses.js';
 import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
 import { type Machine, must } from './machine.js';
+import { until } from './until.js';
 
 const DEVICE = 'podroute0';
 /** The route through the tunnel, by the source and the MTU that it names. */
@@ -239,6 +240,12 @@ export function tunnelSuite(make: () => Machine): void {
       expect(on.plane.dataplane.tunnel().state).toBe('up');
       // Another address is the first one of the device now, but the kernel goes by the subnet of the gateway.
       expect(on.learnedRoutes()).toEqual([DIRECT_LINE, REMOTE_LINE]);
+    });
+
+    test('somebody changes its time to live: it is put right', async () => {
+      await on.run();
+      on.machine.ip(`link set ${DEVICE} type ipip ttl 32`);
+      await until('its time to live is ours', async () => (await on.device())?.ipip?.ttl === 64);
     });
 
     test('somebody deletes the device: it is made again, with its routes', async () => {

@@ -1,0 +1,60 @@
+/**
+ * The random walk in memory: whatever happens to links, addresses, peers, agents and routes, in the end kernel, tables and
+ * API of every node agree with what the world says. fast-check prints the seed and the shortest walk that fails.
+ */
+import fc from 'fast-check';
+import { test } from 'vitest';
+import { drawEvent, eventText } from '../support/walk/events.js';
+import { MemoryWalk } from '../support/walk/memory-walk.js';
+import type { NodePlan } from '../support/walk/world.js';
+
+const PLANS: readonly NodePlan[] = [
+  ['node-a', 1, 11],
+  ['node-b', 1, 12],
+  ['node-c', 2, 13],
+].map(([name, network, host], index) => ({
+  name: String(name),
+  address: `192.168.${network}.${host}`,
+  lengthBits: 24,
+  gateway: `192.168.${network}.254`,
+  network: `net-${network}`,
+  block: `10.244.${index + 1}.0/24`,
+  spareBlock: `10.244.${index + 101}.0/24`,
+}));
+
+/** Which event, among all that can happen; how long until the next; and whether the network is left to settle first. */
+const step = fc.record({
+  kind: fc.nat(),
+  candidate: fc.nat(),
+  pauseMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 6_000 })),
+  isChecked: fc.oneof(
+    { weight: 11, arbitrary: fc.constant(false) },
+    { weight: 1, arbitrary: fc.constant(true) },
+  ),
+});
+
+test('after any walk, kernel, RIB and API agree on every node', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 48, size: 'max' }), async (steps) => {
+      const walk = new MemoryWalk(PLANS);
+      const events: string[] = [];
+      await walk.start();
+      const check = async () => {
+        const faults = await walk.check();
+        if (faults.length > 0) throw new Error(`${faults.join('\n')}\nafter:\n  ${events.join('\n  ')}`);
+      };
+      await check();
+      for (const { kind, candidate, pauseMs, isChecked } of steps) {
+        const numbers = [kind, candidate];
+        const event = drawEvent(walk.world, (below) => (numbers.shift() ?? 0) % below);
+        events.push(`${eventText(event)}, then ${pauseMs} ms`);
+        await walk.happen(event);
+        await walk.pass(pauseMs);
+        if (isChecked) await check();
+      }
+      await check();
+      await walk.stop();
+    }),
+    { numRuns: Number(process.env['WALKS'] ?? 20) },
+  );
+}, 600_000);
