@@ -19,6 +19,7 @@ const ENTRIES = {
   lab: 'test/lab/main.ts',
   fuzz: 'test/fuzz/main.ts',
   traffic: 'test/traffic/main.ts',
+  walk: 'test/lab/walk/main.ts',
 };
 
 /** CommonJS packages inside an ES module bundle still call `require` for Node's own modules. */

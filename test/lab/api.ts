@@ -1,5 +1,5 @@
 /** Asks an agent's API from within its namespace, where 127.0.0.1 is the node's own. */
-import { get } from 'node:http';
+import { request } from 'node:http';
 import { Socket } from 'node:net';
 import { inNamespace, tcpSocket } from './libc.js';
 import { namespaceName, namespacePath } from './namespaces.js';
@@ -35,36 +35,43 @@ export class ApiError extends Error {
 }
 
 export async function getRoutes(lab: string, node: string): Promise<readonly ApiRoute[]> {
-  const { routes } = (await getJson(lab, node, '/routes')) as { routes: readonly ApiRoute[] };
+  const { routes } = (await askApi(lab, node, '/routes')) as { routes: readonly ApiRoute[] };
   return routes;
 }
 
 export async function getPeers(lab: string, node: string): Promise<readonly ApiPeer[]> {
-  const { peers } = (await getJson(lab, node, '/peers')) as { peers: readonly ApiPeer[] };
+  const { peers } = (await askApi(lab, node, '/peers')) as { peers: readonly ApiPeer[] };
   return peers;
 }
 
 export async function getStatus(lab: string, node: string): Promise<ApiStatus> {
-  return (await getJson(lab, node, '/status')) as ApiStatus;
+  return (await askApi(lab, node, '/status')) as ApiStatus;
 }
 
-/** One GET with a JSON answer. */
-function getJson(lab: string, node: string, path: string): Promise<unknown> {
+/** One GET, or a POST of `body`, with a JSON answer. @throws ApiError */
+export function askApi(lab: string, node: string, path: string, body?: object): Promise<unknown> {
   const [host = '', port = ''] = API_ADDRESS.split(':');
   const fd = inNamespace(namespacePath(namespaceName(lab, node)), tcpSocket);
   const socket = new Socket({ fd, readable: true, writable: true });
   return new Promise((resolve, reject) => {
     const failed = (error: Error) =>
       reject(new ApiError(`${node}${path}: ${error.message}`, { cause: error }));
-    const request = get({
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const asked = request({
       path,
-      headers: { host: API_ADDRESS, accept: 'application/json' },
+      method: sent === undefined ? 'GET' : 'POST',
+      headers: {
+        host: API_ADDRESS,
+        accept: 'application/json',
+        ...(sent !== undefined && { 'content-type': 'application/json' }),
+      },
       createConnection: () => socket.connect(Number(port), host),
       timeout: 5000,
     });
-    request.once('timeout', () => request.destroy(new Error('no answer within 5 s')));
-    request.once('error', failed);
-    request.once('response', (response) => {
+    asked.end(sent);
+    asked.once('timeout', () => asked.destroy(new Error('no answer within 5 s')));
+    asked.once('error', failed);
+    asked.once('response', (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.once('error', failed);

@@ -133,7 +133,7 @@ const TYPE_NUMBERS: Readonly<Record<string, string>> = {
 };
 
 /** Brings the lines of `ip -N route` into the one form that the suites compare. */
-function routeLines(lines: readonly string[]): readonly string[] {
+export function routeLines(lines: readonly string[]): readonly string[] {
   return lines
     .map((line) =>
       line

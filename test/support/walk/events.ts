@@ -229,8 +229,8 @@ export function drawEvent(world: World, choose: Choose): WalkEvent {
   throw new Error('a world in which nothing can happen');
 }
 
-/** What mends all that is broken, one event after the other, in an order in which each can happen. */
-export function mendingEvents(world: World): WalkEvent | undefined {
+/** The next event that mends what is broken; undefined: nothing is. */
+export function mendingEvent(world: World): WalkEvent | undefined {
   for (const kind of MENDING) {
     const [event] = TABLE[kind].candidates(world);
     if (event !== undefined) return event;

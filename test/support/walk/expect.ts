@@ -44,12 +44,14 @@ export interface TunnelDevice {
 
 /** A node as its API and its administrator see it. */
 export interface Seen {
-  /** Routes of the main table that the kernel did not make itself, as `ip -N route` words them. */
-  readonly lines: readonly string[];
+  /** Routes of the main table that the kernel did not make itself, as `ip -N route` words them; absent: not looked at. */
+  readonly lines?: readonly string[];
   /** Absent: the agent does not run. */
   readonly agent?: {
     readonly routes: readonly SeenRoute[];
     readonly peers: readonly { readonly address: string; readonly state: string }[];
+    /** It has not run for so long that it must have let go of what an earlier run left. */
+    readonly isFresh: boolean;
     readonly tunnel: {
       readonly address: string | null;
       readonly mtu: number | null;
@@ -73,27 +75,24 @@ export function differences(world: World, plan: NodePlan, seen: Seen): readonly 
   const state = world.state(plan.name);
   const faults: string[] = [];
   const fault = (text: string) => faults.push(`${plan.name}: ${text}`);
-  const foreign = state.foreign.map((route) => foreignWords(plan, route));
-  const others = seen.lines.filter((line) => !line.includes(` ${OURS} `) && !line.startsWith('default '));
-  compareSets('a foreign route', foreign, others, fault);
-  const hasDefault = seen.lines.some((line) => line.startsWith(`default via ${plan.gateway} `));
-  if (hasDefault !== state.defaultRoute) fault(`the default route is ${hasDefault ? 'there' : 'gone'}`);
+  if (seen.lines !== undefined) foreignDifferences(world, plan, seen.lines, fault);
   if (!state.agent) return faults;
   if (seen.agent === undefined) return [...faults, `${plan.name}: the agent does not answer`];
 
   const expected = expectedRows(world, plan);
-  const ours = seen.lines.filter((line) => line.includes(` ${OURS} `));
-  // An agent that reaches nobody takes away nothing that an earlier run left.
-  const isAlone = ![...expectedSessions(world, plan).values()].includes(true);
+  // An agent that reaches nobody takes away nothing that an earlier run left; others wait a while for who is missing.
+  const mayKeep = seen.agent.isFresh || ![...expectedSessions(world, plan).values()].includes(true);
   const kept = seen.agent.routes.filter(
     ({ prefix, state: shown, learnedFrom }) =>
-      isAlone && !expected.has(prefix) && shown === 'stale' && learnedFrom === null,
+      mayKeep && !expected.has(prefix) && shown === 'stale' && learnedFrom === null,
   );
-  const wanted = [
-    ...[...expected.values()].flatMap(({ line }) => line ?? []),
-    ...kept.flatMap(({ prefix, kernel }) => kernelLine(prefix, kernel) ?? []),
-  ];
-  compareSets('our route', wanted, ours, fault);
+  if (seen.lines !== undefined) {
+    const wanted = [
+      ...[...expected.values()].flatMap(({ line }) => line ?? []),
+      ...kept.flatMap(({ prefix, kernel }) => kernelLine(prefix, kernel) ?? []),
+    ];
+    compareSets('our route', wanted, seen.lines.filter(isOurs), fault);
+  }
   for (const [prefix, row] of expected) {
     const shown = seen.agent.routes.find((route) => route.prefix === prefix);
     const problem = shown === undefined ? 'is missing' : rowFault(prefix, row, shown);
@@ -113,6 +112,26 @@ export function differences(world: World, plan: NodePlan, seen: Seen): readonly 
   const problem = tunnelFault(expectedTunnel(world, plan), seen.tunnel, seen.agent.tunnel);
   if (problem !== undefined) fault(problem);
   return faults;
+}
+
+/** Routes of other programs and of the administrator: whatever the agent does, they are untouched. */
+function foreignDifferences(
+  world: World,
+  plan: NodePlan,
+  lines: readonly string[],
+  fault: (text: string) => void,
+): void {
+  const { foreign, defaultRoute } = world.state(plan.name);
+  const wanted = foreign.map((route) => foreignWords(plan, route));
+  const isDefault = (line: string) => line.startsWith('default ');
+  const found = lines.filter((line) => !isOurs(line) && !isDefault(line));
+  compareSets('a foreign route', wanted, found, fault);
+  const hasDefault = lines.some((line) => line.startsWith(`default via ${plan.gateway} `));
+  if (hasDefault !== defaultRoute) fault(`the default route is ${hasDefault ? 'there' : 'gone'}`);
+}
+
+function isOurs(line: string): boolean {
+  return line.includes(` ${OURS} `);
 }
 
 function compareSets(

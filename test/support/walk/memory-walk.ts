@@ -95,6 +95,7 @@ export class MemoryWalk {
             agent: {
               routes: agent.view.routes(),
               peers: agent.view.peers(),
+              isFresh: false,
               tunnel: agent.view.status().dataplane.tunnel,
             },
           }),
