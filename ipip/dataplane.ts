@@ -51,6 +51,9 @@ const READ_BACK_PAUSE_FACTOR = 4;
 const MIN_READ_BACK_PAUSE_MS = 50;
 /** A device that could not be set up is tried again; the kernel may have got the module meanwhile. */
 const TUNNEL_RETRY_MS = 10_000;
+/** How often the kernel is asked at the start, and the pause in between. */
+const START_ATTEMPTS = 5;
+const START_PAUSE_MS = 200;
 /** Routes of ours may bear on how next hops are reached; the pause keeps a circular announcement from spinning. */
 const OWN_ROUTES_SETTLE_MS = 1_000;
 
@@ -135,7 +138,7 @@ export class Dataplane {
     try {
       await this.#kernel.open((events) => this.#heard(events));
       await this.#kernel.checkPermission();
-      await this.#readBack();
+      await this.#readAtStart();
     } catch (error) {
       await this.stop();
       throw error;
@@ -144,6 +147,21 @@ export class Dataplane {
     this.#report({ kind: 'started', leftoverRoutes: this.#book.leftovers.size });
     this.#sweepIn(this.#sweep.begin(this.#clock.now()));
     this.#wake();
+  }
+
+  /** A table that changes while it is read, or a kernel short of memory, is no reason not to start. @throws KernelError */
+  async #readAtStart(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#readBack();
+      } catch (error) {
+        if (!(error instanceof KernelError) || attempt === START_ATTEMPTS) throw error;
+        this.#unreadable = attempt;
+        if (attempt === 1)
+          this.#report({ kind: 'kernelUnreadable', code: error.code, reason: error.message });
+      }
+      await new Promise<void>((resolve) => this.#timers.set('recover', START_PAUSE_MS, resolve));
+    }
   }
 
   /** Takes new facts about this node; routes and tunnel follow. */

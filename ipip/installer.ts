@@ -59,11 +59,12 @@ export class RouteInstaller {
       const operations: RouteOperation[] = [];
       const owners: RouteEntry[] = [];
       const drifted = new Set<RouteEntry>();
+      const found: (KernelRoute | undefined)[] = [];
       for (const entry of round) {
         const actual = this.mirror.at(entry.prefix);
         const own = this.#ownRoute(actual);
         if (entry.installed !== undefined && !isAsBefore(entry.installed, own)) drifted.add(entry);
-        entry.installed = own;
+        found.push(own);
         for (const operation of this.#plan(entry, actual)) {
           operations.push(operation);
           owners.push(entry);
@@ -79,6 +80,10 @@ export class RouteInstaller {
         if (verdict === 'again') again.push(entry);
         if (verdict === 'refused' || verdict === 'unknownRoute') refused.add(this.#refuse(entry, result));
         if (verdict === 'unknownRoute') mustRead = true;
+      });
+      // Not before: where the answers are lost, a drift is found once more, and counted then.
+      round.forEach((entry, index) => {
+        entry.installed = found[index];
       });
       for (const entry of new Set(owners)) entry.installed = this.#ownRoute(this.mirror.at(entry.prefix));
       for (const entry of round) {

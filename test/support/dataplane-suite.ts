@@ -7,6 +7,8 @@ import {
   type Clock,
   Dataplane,
   type DataplaneEvent,
+  type DataplaneSettings,
+  type Kernel,
   type LearnedRoute,
   type NextHopFacts,
   type NodeFacts,
@@ -15,6 +17,7 @@ import {
 } from '../../ipip/index.js';
 import { address as ip, address4 as ip4, prefix } from './addresses.js';
 import { type Machine, must } from './machine.js';
+import { until } from './until.js';
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -44,6 +47,14 @@ export const changes = (...routes: readonly (LearnedRoute | string)[]) =>
     typeof route === 'string' ? { prefix: prefix(route) } : { prefix: route.prefix, route },
   );
 
+export interface PlaneOptions {
+  /** The port that it uses in place of the machine's own. */
+  readonly kernel?: Kernel;
+  readonly clock?: Clock;
+  readonly settings?: Partial<DataplaneSettings>;
+  readonly settingStore?: SettingStore;
+}
+
 /** A data plane on a machine, with what it told. */
 export class Plane {
   readonly events: DataplaneEvent[] = [];
@@ -52,12 +63,13 @@ export class Plane {
   readonly dataplane: Dataplane;
   #onChanged: (() => void) | undefined;
 
-  constructor(machine: Machine, timeSource: Clock = clock, settingStore?: SettingStore) {
+  constructor(machine: Machine, options: PlaneOptions = {}) {
     this.dataplane = new Dataplane({
-      ...(settingStore === undefined ? {} : { settingStore }),
-      kernel: machine.kernel,
+      ...(options.settingStore === undefined ? {} : { settingStore: options.settingStore }),
+      kernel: options.kernel ?? machine.kernel,
       sysctl: machine.sysctl,
-      clock: timeSource,
+      clock: options.clock ?? clock,
+      settings: options.settings ?? {},
       report: (event) => {
         this.events.push(event);
         this.#onChanged?.();
@@ -68,6 +80,15 @@ export class Plane {
         this.#onChanged?.();
       },
     });
+  }
+
+  start(): Promise<void> {
+    return this.dataplane.start();
+  }
+
+  /** Resolves when everything asked so far has been tried. */
+  settled(): Promise<void> {
+    return this.dataplane.settled();
   }
 
   route(text: string): RouteStatus {
@@ -81,7 +102,12 @@ export class Plane {
         this.#onChanged = resolve;
       });
     }
-    await this.dataplane.settled();
+    await this.settled();
+  }
+
+  /** Asks until the answer is true, of what no event of the data plane tells. */
+  async until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
+    await until(what, ask);
   }
 
   state(text: string): string | undefined {
@@ -89,8 +115,10 @@ export class Plane {
   }
 }
 
+export const onItsOwn = (machine: Machine) => new Plane(machine);
+
 /** Runs the suite over machines that `make` makes, one per test. */
-export function dataplaneSuite(make: () => Machine): void {
+export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) => Plane = onItsOwn): void {
   let machine: Machine;
   let plane: Plane;
 
@@ -98,10 +126,10 @@ export function dataplaneSuite(make: () => Machine): void {
     machine = make();
     machine.addDevice('eth0', '192.168.1.11/24');
     machine.ip('route add default via 192.168.1.254');
-    plane = new Plane(machine);
-    await plane.dataplane.start();
+    plane = planeOn(machine);
+    await plane.start();
     plane.dataplane.setNode({ ...FACTS, pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'Never' }] });
-    await plane.dataplane.settled();
+    await plane.settled();
   });
 
   afterEach(async () => {
@@ -115,7 +143,7 @@ export function dataplaneSuite(make: () => Machine): void {
 
   async function apply(...routes: readonly (LearnedRoute | string)[]): Promise<void> {
     plane.dataplane.applyChanges(changes(...routes));
-    await plane.dataplane.settled();
+    await plane.settled();
   }
 
   test('forwarding is on after the start', () => {
@@ -207,7 +235,7 @@ export function dataplaneSuite(make: () => Machine): void {
       plane.dataplane.applyChanges(changes(learned('10.244.2.0/24', '192.168.1.12')));
       plane.dataplane.applyChanges(changes('10.244.2.0/24'));
       plane.dataplane.applyChanges(changes(learned('10.244.2.0/24', '192.168.1.13')));
-      await plane.dataplane.settled();
+      await plane.settled();
       expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048']);
     });
 
@@ -263,7 +291,7 @@ export function dataplaneSuite(make: () => Machine): void {
 
     test('a subnet that is ours no more loses its blackhole', async () => {
       plane.dataplane.setNode({ ...FACTS, blocks: [], pools: [] });
-      await plane.dataplane.settled();
+      await plane.settled();
       expect(machine.routes().filter((line) => line.includes('proto 179'))).toEqual([]);
     });
   });
@@ -386,8 +414,8 @@ export function dataplaneSuite(make: () => Machine): void {
   describe('over a restart of the agent', () => {
     async function restart(): Promise<void> {
       await plane.dataplane.stop();
-      plane = new Plane(machine);
-      await plane.dataplane.start();
+      plane = planeOn(machine);
+      await plane.start();
     }
 
     const peers = (...endOfRibFrom: readonly string[]) => ({
@@ -419,7 +447,7 @@ export function dataplaneSuite(make: () => Machine): void {
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers(peers('192.168.1.12'));
-      await plane.dataplane.settled();
+      await plane.settled();
       expect(ourRoutes()).toEqual(['10.244.4.0/24 via 192.168.1.14 dev eth0 proto 179 metric 2048']);
       expect(plane.events).toContainEqual({ kind: 'swept', count: 1, why: 'endOfRib' });
     });
@@ -430,7 +458,7 @@ export function dataplaneSuite(make: () => Machine): void {
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers({ ...peers(), allComplete: true });
-      await plane.dataplane.settled();
+      await plane.settled();
       expect(ourRoutes()).toEqual([]);
       expect(machine.routes()).toContain('10.244.9.0/24 via 192.168.1.1 dev eth0 proto 4');
     });
@@ -440,7 +468,7 @@ export function dataplaneSuite(make: () => Machine): void {
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers({ ...peers('192.168.1.12'), anyUp: false, allComplete: true });
-      await plane.dataplane.settled();
+      await plane.settled();
       expect(ourRoutes()).toHaveLength(1);
     });
   });

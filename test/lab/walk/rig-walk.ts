@@ -46,6 +46,7 @@ export class RigWalk {
   readonly #router: BirdMachine | undefined;
   readonly #sights = new Map<string, Sight>();
   readonly #startedAtMs = new Map<string, number>();
+  readonly #starting = new Map<string, Promise<void>>();
 
   constructor(lab: string, topology: Topology, agentFile: string) {
     this.#lab = lab;
@@ -67,7 +68,7 @@ export class RigWalk {
       startBird(this.#lab, this.#router).release();
     }
     for (const { name } of this.world.plans) this.#sights.set(name, await Sight.open(this.#lab, name));
-    await Promise.all(this.world.plans.map(({ name }) => this.#startAgent(name)));
+    for (const { name } of this.world.plans) this.#startAgent(name);
   }
 
   async close(): Promise<void> {
@@ -115,6 +116,7 @@ export class RigWalk {
     const sight = this.#sight(plan.name);
     const isFresh = mayKeepLeftovers && Date.now() - (this.#startedAtMs.get(plan.name) ?? 0) < SWEEP_MS;
     try {
+      await this.#ready(plan.name);
       const isRunning = this.world.state(plan.name).agent;
       const agent = isRunning ? await sight.agent(isFresh) : undefined;
       const tunnel = await sight.tunnel();
@@ -139,10 +141,11 @@ export class RigWalk {
     switch (event.kind) {
       case 'agentStopped':
       case 'agentKilled':
+        await this.#ready(event.node);
         await this.#end(event.node, event.kind === 'agentStopped' ? 'SIGTERM' : 'SIGKILL');
         return;
       case 'agentStarted':
-        await this.#startAgent(event.node);
+        this.#startAgent(event.node);
         return;
       case 'peerShutDown':
         await this.#administer(event.node, event.peer, 'shutdown');
@@ -168,6 +171,8 @@ export class RigWalk {
         // The resources say it all.
         return;
       default: {
+        // An agent does not start on a machine without its address.
+        if (event.kind === 'addressGone') await this.#ready(event.node);
         const argv = ['ip', '-netns', this.#ns(event.node), ...this.#words(event).split(' ')];
         const { status, stderr } = await runCommand(argv);
         if (status !== 0 && !MAY_MISS.has(event.kind)) throw new CommandError(`${argv.join(' ')}: ${stderr}`);
@@ -223,23 +228,32 @@ export class RigWalk {
     }
   }
 
-  /** The agent may be starting, or be about to read that it has the peer. */
+  /** The agent may be about to read that it has the peer. */
   async #administer(node: string, peer: string, action: 'shutdown' | 'enable' | 'reset'): Promise<void> {
+    await this.#ready(node);
     const path = `/peers/${this.world.plan(peer).address}/${action}`;
     await this.#patiently(() => askApi(this.#lab, node, path, { text: 'the walk says so' }));
   }
 
-  async #startAgent(name: string): Promise<void> {
+  /** Goes on at once: an agent that starts is an event among others. {@link #ready} waits for it. */
+  #startAgent(name: string): void {
     const node = this.#nodes.get(name);
     if (node === undefined) throw new Error(`no node ${name}`);
     const program = startAgent(this.#lab, node, this.#agentFile);
     program.release();
     this.#startedAtMs.set(name, Date.now());
-    await this.#patiently(async () => {
+    const ready = this.#patiently(async () => {
       const end = program.ended();
       if (end !== undefined) throw new Error(`the agent of ${name} ended: ${end}`);
       return askApi(this.#lab, name, '/status');
     });
+    ready.catch(() => {}); // whoever waits for it is told
+    this.#starting.set(name, ready);
+  }
+
+  /** The agent of the node has started, if it was. @throws where it ended or does not answer */
+  async #ready(name: string): Promise<void> {
+    await this.#starting.get(name);
   }
 
   async #patiently(ask: () => Promise<unknown>): Promise<void> {

@@ -28,6 +28,8 @@ export interface WalkResults {
   /** The longest that all nodes took to agree, and all together. */
   readonly slowestSettleSeconds: number;
   readonly settleSeconds: number;
+  /** What the events themselves took. */
+  readonly eventSeconds: number;
   readonly seconds: number;
   /** Every kind of event that happened, and how often. */
   readonly kinds: Readonly<Record<string, number>>;
@@ -38,7 +40,7 @@ export interface WalkResults {
 /** Events between two checkpoints: between these, the network is never left alone for long. */
 const BURST = { least: 8, most: 30 };
 /** Some events of a burst follow at once, others after up to so long. */
-const MAX_PAUSE_MS = 600;
+const MAX_PAUSE_MS = 400;
 /** Hold time, restart time and the longest idle hold, one after the other, on a slow machine. */
 const SETTLE_PATIENCE_MS = 90_000;
 
@@ -95,7 +97,7 @@ async function wander(progress: Progress, { seed, events }: WalkOptions): Promis
     const size = BURST.least + choose(BURST.most - BURST.least + 1);
     for (let count = 0; count < size && progress.events < events; count++) {
       await progress.happen(drawEvent(progress.rig.world, choose));
-      const pauseMs = choose(2) === 0 ? 0 : choose(MAX_PAUSE_MS);
+      const pauseMs = choose(3) > 0 ? 0 : choose(MAX_PAUSE_MS);
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     await progress.check(`after ${progress.events} events`, true);
@@ -122,6 +124,7 @@ class Progress {
   readonly #happened: string[] = [];
   readonly #kinds = new Map<string, number>();
   readonly #settleSeconds: number[] = [];
+  #eventSeconds = 0;
   faults: readonly string[] = [];
 
   constructor(output: Output, rig: RigWalk) {
@@ -136,8 +139,10 @@ class Progress {
   async happen(event: WalkEvent): Promise<void> {
     this.#happened.push(eventText(event));
     this.#kinds.set(event.kind, (this.#kinds.get(event.kind) ?? 0) + 1);
+    const started = performance.now();
     try {
       await this.rig.happen(event);
+      this.#eventSeconds += secondsSince(started);
     } catch (error) {
       this.#tell();
       throw error;
@@ -161,6 +166,7 @@ class Progress {
       checkpoints: this.#settleSeconds.length,
       slowestSettleSeconds: Math.max(...this.#settleSeconds),
       settleSeconds: this.#settleSeconds.reduce((total, seconds) => total + seconds, 0),
+      eventSeconds: this.#eventSeconds,
       kinds: Object.fromEntries([...this.#kinds].sort(([a], [b]) => (a < b ? -1 : 1))),
     };
   }

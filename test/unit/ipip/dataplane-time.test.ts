@@ -21,7 +21,7 @@ beforeEach(async () => {
   machine.ip('route add default via 192.168.1.254');
   machine.ip('route add 10.99.0.0/16 via 192.168.1.1 proto 4 metric 2048');
   clock = new FakeClock(START_MS);
-  plane = new Plane(machine, clock);
+  plane = new Plane(machine, { clock });
 });
 
 afterEach(() => plane.dataplane.stop());
