@@ -3,8 +3,8 @@
  *
  * - `replace` takes whatever has the key, whoever owns it, and says so only by a flag on the event;
  * - a link that goes down takes its routes along without a word, and does not bring them back;
- * - the last address of a device takes the device's routes along, without a word;
- * - a route with several ways out stays while one is left, and names the others as dead;
+ * - the last address of a device takes the device's routes along, without a word, and so does a device that is deleted;
+ * - a route with several ways out stays while the link of one is up, and names the others as dead;
  * - an IPv6 route takes no next hop twice;
  * - a deletion removes only the route with its key, protocol and next hops;
  * - an address takes the IPv4 routes along that name it as their source, and comes off the IPv6 ones, without a word;
@@ -152,6 +152,9 @@ export class FakeKernel implements Kernel {
 
   async applyLink(operation: LinkOperation): Promise<void> {
     this.#called(operation.op);
+    if (operation.op === 'addAddress' && this.#hasAddress(operation.address)) {
+      throw kernelError(17, 'the kernel refused');
+    }
     this.#isQuiet = true;
     try {
       this.changeLink(operation);
@@ -192,7 +195,7 @@ export class FakeKernel implements Kernel {
         break;
       case 'deleteLink': {
         const link = this.#link(operation.index);
-        this.#dropRoutesOf(link.index);
+        this.#keepRoutes(({ nextHops }) => nextHops.every((hop) => hop.interfaceIndex !== link.index));
         this.#links.delete(link.index);
         this.#addresses = this.#addresses.filter((entry) => entry.index !== link.index);
         this.#emit({ kind: 'link', change: 'gone', link });
@@ -221,11 +224,12 @@ export class FakeKernel implements Kernel {
   }
 
   addAddress(address: KernelAddress): void {
-    if (this.#addresses.some((entry) => sameAddress(entry, address))) return;
+    if (this.#hasAddress(address)) return;
+    const { up } = this.#link(address.index);
     const isSecondary = this.#addresses.some((entry) => isPrimaryOf(entry, address));
     this.#addresses.push(isSecondary ? { ...address, secondary: true } : address);
     this.#emit({ kind: 'address' });
-    if (this.#link(address.index).up) this.#addConnected(address);
+    if (up) this.#addConnected(address);
   }
 
   /** What the kernel learns of a machine on a link; without a state it forgets it. */
@@ -360,7 +364,8 @@ export class FakeKernel implements Kernel {
       if (hop.onlink || hop.gateway === undefined) continue;
       if (link?.up !== true) return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
       if (isLinkLocal(hop.gateway)) continue;
-      const lookup = this.#lookup(hop.gateway);
+      // An address of this machine passes: only the main table is asked.
+      const lookup = this.#lookupInMain(hop.gateway);
       if (lookup.kind === 'unreachable') {
         return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
       }
@@ -378,6 +383,10 @@ export class FakeKernel implements Kernel {
 
   #lookup(address: IpAddress): Lookup {
     if (this.#addresses.some((entry) => entry.address === address)) return { kind: 'local' };
+    return this.#lookupInMain(address);
+  }
+
+  #lookupInMain(address: IpAddress): Lookup {
     const route = this.match(address);
     if (route === undefined) return { kind: 'unreachable', reason: 'network is unreachable (ENETUNREACH)' };
     const hop = route.nextHops.find((candidate) => candidate.gateway !== undefined) ?? route.nextHops[0];
@@ -434,16 +443,19 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  /** Silently: the kernel announces none of it. A route with another way out stays. */
+  /** Silently: the kernel announces none of it. A route with another way out stays, and still names the dead one. */
   #dropRoutesOf(index: InterfaceIndex): void {
-    for (const [prefix, routes] of this.#routes) {
-      this.#routes.set(
-        prefix,
-        routes.filter(
-          ({ nextHops }) => nextHops.length === 0 || nextHops.some((hop) => hop.interfaceIndex !== index),
-        ),
-      );
-    }
+    const isAlive = ({ interfaceIndex: device }: KernelNextHop) =>
+      device !== index && device !== undefined && this.#links.get(device)?.up === true;
+    this.#keepRoutes(({ nextHops }) => nextHops.length === 0 || nextHops.some(isAlive));
+  }
+
+  #keepRoutes(isKept: (route: KernelRoute) => boolean): void {
+    for (const [prefix, routes] of this.#routes) this.#routes.set(prefix, routes.filter(isKept));
+  }
+
+  #hasAddress(address: KernelAddress): boolean {
+    return this.#addresses.some((entry) => sameAddress(entry, address));
   }
 
   #at(prefix: Prefix): KernelRoute[] {

@@ -67,6 +67,11 @@ export class RealMachine implements Machine {
     this.#namespace.ip(...family, ...words);
   }
 
+  /** Many commands in one process, in their order; IPv4 only. */
+  batch(commands: readonly string[]): void {
+    this.#namespace.ipBatch(commands);
+  }
+
   routes(): readonly string[] {
     const lines = ['-4', '-6'].flatMap((family) =>
       this.#namespace.ip('-N', family, 'route', 'show', 'table', '254').split('\n'),

@@ -65,6 +65,11 @@ export class Namespace {
     return execFileSync('ip', ['-n', this.name, ...args], { encoding: 'utf8' });
   }
 
+  /** Runs many commands of `ip` in one process. */
+  ipBatch(commands: readonly string[]): void {
+    execFileSync('ip', ['-n', this.name, '-batch', '-'], { input: `${commands.join('\n')}\n` });
+  }
+
   /** Runs a command in the namespace to its end and returns what it prints. */
   run(command: string, ...args: readonly string[]): string {
     return execFileSync('ip', ['netns', 'exec', this.name, command, ...args], { encoding: 'utf8' });
