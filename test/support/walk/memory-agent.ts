@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { type Membership, planMembership } from '../../../agent/membership/index.js';
 import {
   localRoutesOf,
+  nextHopFacts,
   nodeFactsOf,
   peerConfigs,
   policyOf,
@@ -16,7 +17,7 @@ import { parseResources } from '../../../agent/resources/index.js';
 import { Secrets } from '../../../agent/secrets.js';
 import { AgentView } from '../../../agent/views/agent-view.js';
 import { Speaker } from '../../../bgp/speaker/index.js';
-import { Dataplane } from '../../../ipip/index.js';
+import { Dataplane, type NextHopFacts } from '../../../ipip/index.js';
 import { address } from '../addresses.js';
 import type { FakeClock } from '../fake-clock.js';
 import type { FakeMachine } from '../fake-machine.js';
@@ -37,10 +38,13 @@ export class MemoryAgent {
   readonly view: AgentView;
   readonly #node: string;
   #membership: Membership;
+  /** What the data plane has this node say of itself. */
+  #facts: NextHopFacts | undefined;
+  #factsOf: ReturnType<typeof nextHopFacts>;
 
   /** Starts in the order of the real agent: the kernel is read before the first word to a peer. */
   static async start(options: MemoryAgentOptions, resources: string): Promise<MemoryAgent> {
-    const found = { leftovers: 0 };
+    const found: { leftovers: number; facts?: NextHopFacts; agent?: MemoryAgent } = { leftovers: 0 };
     const dataplane: Dataplane = new Dataplane({
       kernel: options.machine.kernel,
       sysctl: options.machine.sysctl,
@@ -49,11 +53,17 @@ export class MemoryAgent {
       report: (event) => {
         if (event.kind === 'started') found.leftovers = event.leftoverRoutes;
       },
+      onFactsChanged: (facts) => {
+        found.facts = facts;
+        found.agent?.factsChanged(facts);
+      },
     });
     const membership = membershipOf(resources, options.node);
     await dataplane.start();
     dataplane.setNode(nodeFactsOf(membership));
     const agent = new MemoryAgent(options, membership, dataplane, found.leftovers > 0);
+    found.agent = agent;
+    if (found.facts !== undefined) agent.factsChanged(found.facts);
     await agent.speaker.start();
     agent.#tellSpeaker();
     return agent;
@@ -67,6 +77,7 @@ export class MemoryAgent {
   ) {
     this.#node = node;
     this.#membership = membership;
+    this.#factsOf = nextHopFacts(membership);
     this.dataplane = dataplane;
     const speaker: Speaker = new Speaker({
       localAs: membership.localAs,
@@ -78,7 +89,8 @@ export class MemoryAgent {
       random: () => 0.5,
       log: pino({ level: 'silent' }),
       restarted,
-      onBestPaths: (changes) => dataplane.applyChanges(changes.map(routeChangeOf)),
+      onBestPaths: (changes) =>
+        dataplane.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf))),
       onPeersChanged: () => dataplane.setPeers(progressOf(speaker.peers())),
     });
     this.speaker = speaker;
@@ -104,8 +116,14 @@ export class MemoryAgent {
   /** Takes over changed resources. */
   change(resources: string): void {
     this.#membership = membershipOf(resources, this.#node);
+    this.#factsOf = nextHopFacts(this.#membership);
     this.dataplane.setNode(nodeFactsOf(this.#membership));
     this.#tellSpeaker();
+  }
+
+  factsChanged(facts: NextHopFacts): void {
+    this.#facts = facts;
+    this.speaker.setLocalRoutes(localRoutesOf(this.#membership, facts));
   }
 
   /** The peer's name, by its address. */
@@ -123,7 +141,7 @@ export class MemoryAgent {
 
   #tellSpeaker(): void {
     this.speaker.setPolicy(policyOf(this.#membership));
-    this.speaker.setLocalRoutes(localRoutesOf(this.#membership));
+    this.speaker.setLocalRoutes(localRoutesOf(this.#membership, this.#facts));
     this.speaker.setPeers(peerConfigs(this.#membership, Secrets.none));
   }
 }
