@@ -235,8 +235,11 @@ export class Agent {
     for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
     const before = { membership: this.#membership, secrets: this.#secrets };
     try {
-      const plan = await checkedPlan(result.resources, this.#settings.nodeName, (sources) =>
-        this.#secretWatch.read(sources),
+      const plan = await checkedPlan(
+        result.resources,
+        this.#settings.nodeName,
+        (sources) => this.#secretWatch.read(sources),
+        this.#membership.nodeAddress,
       );
       await this.#interfaces.follow(plan.membership);
       this.#putInForce(plan);

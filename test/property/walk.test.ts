@@ -55,6 +55,10 @@ test('after any walk, kernel, RIB and API agree on every node', async () => {
       await check();
       await walk.stop();
     }),
-    { numRuns: Number(process.env['WALKS'] ?? 20) },
+    {
+      interruptAfterTimeLimit: 120_000,
+      markInterruptAsFailure: true,
+      numRuns: Number(process.env['WALKS'] ?? 20),
+    },
   );
 }, 600_000);
