@@ -1,6 +1,7 @@
 /**
  * The random walk in memory: whatever happens to links, addresses, peers, agents and routes, in the end kernel, tables and
- * API of every node agree with what the world says. fast-check prints the seed and the shortest walk that fails.
+ * API of every node agree with what the world says. fast-check prints the seed and the shortest walk that fails; SEED=n
+ * repeats it, WALKS=n takes more walks.
  */
 import fc from 'fast-check';
 import { test } from 'vitest';
@@ -59,6 +60,7 @@ test('after any walk, kernel, RIB and API agree on every node', async () => {
       interruptAfterTimeLimit: 120_000,
       markInterruptAsFailure: true,
       numRuns: Number(process.env['WALKS'] ?? 20),
+      ...(process.env['SEED'] === undefined ? {} : { seed: Number(process.env['SEED']) }),
     },
   );
 }, 600_000);
