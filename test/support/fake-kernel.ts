@@ -70,6 +70,7 @@ export class FakeKernel implements Kernel {
   #onEvents: EventHandler | undefined;
   /** What happens now is our own doing. Not every kernel hides that of links; one that does is the harder case. */
   #isQuiet = false;
+  #losesNext = false;
   /** Every call of the port, in order. */
   readonly calls: FakeCall[] = [];
 
@@ -92,6 +93,11 @@ export class FakeKernel implements Kernel {
   /** Events were dropped. */
   loseEvents(): void {
     this.#emit({ kind: 'lost' });
+  }
+
+  /** What is announced next does not arrive; that something was dropped does. */
+  loseNextEvent(): void {
+    this.#losesNext = true;
   }
 
   async open(onEvents?: EventHandler): Promise<void> {
@@ -501,8 +507,10 @@ export class FakeKernel implements Kernel {
   #emit(event: KernelEvent): void {
     const handler = this.#onEvents;
     if (handler === undefined || this.#isQuiet) return;
+    const heard: KernelEvent = this.#losesNext ? { kind: 'lost' } : event;
+    this.#losesNext = false;
     queueMicrotask(() => {
-      if (this.#onEvents === handler) handler([event]);
+      if (this.#onEvents === handler) handler([heard]);
     });
   }
 }

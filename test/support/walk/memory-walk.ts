@@ -8,6 +8,7 @@ import { formatIpAddress } from '../../../bgp/net/index.js';
 import type { IpipParameters, KernelLink } from '../../../ipip/kernel/kernel.js';
 import { address } from '../addresses.js';
 import { FakeClock } from '../fake-clock.js';
+import type { FakeCall } from '../fake-kernel.js';
 import { FakeMachine } from '../fake-machine.js';
 import { MemoryNetwork } from '../memory-transport.js';
 import { clusterText, type SessionTimes } from './cluster.js';
@@ -59,6 +60,13 @@ export class MemoryWalk {
     });
     if (this.#resources() === resources) return;
     for (const agent of this.#agents.values()) agent.change(this.#resources());
+  }
+
+  /** The next such call to the kernel of a node fails; with `events`, what it announces next is lost, and it says so. */
+  fail(node: string, call: FakeCall | 'events', errno: string): void {
+    const { kernel } = this.#machine(node);
+    if (call === 'events') kernel.loseNextEvent();
+    else kernel.failNext(call, errno);
   }
 
   /** Lets time pass, and everything that follows from it happen. */
@@ -223,7 +231,17 @@ export class MemoryWalk {
   async #startAgent(node: string): Promise<void> {
     const { clock } = this;
     const options = { node, machine: this.#machine(node), network: this.#network, clock };
-    const agent = await MemoryAgent.start({ ...options, sweepAfterMs: SWEEP_AFTER_MS }, this.#resources());
+    let isOver = false;
+    const starting = MemoryAgent.start({ ...options, sweepAfterMs: SWEEP_AFTER_MS }, this.#resources());
+    const over = starting.finally(() => {
+      isOver = true;
+    });
+    over.catch(() => {}); // it is thrown below
+    // A kernel that fails is asked again after a pause.
+    for (await settled(); !isOver; await settled()) {
+      this.clock.advance((this.clock.nextMs ?? this.clock.now()) - this.clock.now());
+    }
+    const agent = await over;
     this.#agents.set(node, agent);
   }
 
