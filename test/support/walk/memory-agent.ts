@@ -98,6 +98,7 @@ export class MemoryAgent {
       settings: {
         nodeName: node,
         datastore: 'file:/dev/null',
+        secrets: '/dev/null',
         api: { type: 'unix', path: '/dev/null' },
         dataplane: true,
         logLevel: 'info',

@@ -33,7 +33,9 @@ describe('the node address', () => {
   });
 
   test('a changed one, too', async () => {
-    await expect(checkedPlan(resources(), 'node-a', noSecrets, address4('192.0.2.1'))).rejects.toThrow(ADDRESS);
+    await expect(checkedPlan(resources(), 'node-a', noSecrets, address4('192.0.2.1'))).rejects.toThrow(
+      ADDRESS,
+    );
   });
 
   test('one that the agent runs with may be away for a moment: what else has changed is taken', async () => {
