@@ -1,15 +1,16 @@
 /**
  * The walk from the first event to the verdict: the order of the steps and nothing else.
  */
+import { readFileSync } from 'node:fs';
 import { Chance } from '../../fuzz/mutate.js';
 import { drawEvent, eventText, mendingEvent, type WalkEvent } from '../../support/walk/events.js';
 import { Checks } from '../checks.js';
 import { type Output, step } from '../output.js';
-import { prepareFolder } from '../programs.js';
+import { logFile, prepareFolder } from '../programs.js';
 import { buildRig } from '../rig.js';
 import { removeLab } from '../run.js';
 import { writeLab } from '../state.js';
-import { loadTopology } from '../topology.js';
+import { loadTopology, type Topology } from '../topology.js';
 import { verifyAgents, verifyForwarding, verifyPings, verifyRoutes } from '../verify.js';
 import { RigWalk } from './rig-walk.js';
 
@@ -43,6 +44,7 @@ const BURST = { least: 8, most: 30 };
 const MAX_PAUSE_MS = 400;
 /** Hold time, restart time and the longest idle hold, one after the other, on a slow machine. */
 const SETTLE_PATIENCE_MS = 90_000;
+const LOG_LINES_SHOWN = 40;
 
 /** Walks, and takes the lab away. A fault ends the walk. */
 export async function walk(output: Output, options: WalkOptions): Promise<WalkResults> {
@@ -66,26 +68,47 @@ export async function walk(output: Output, options: WalkOptions): Promise<WalkRe
       const before = await rig.inventory();
       await wander(progress, options);
       await mend(progress);
-      const faults = [...progress.faults];
-      if (faults.length === 0) {
-        const checks = new Checks();
-        await step(output, signal, 'every route, session and ping of the lab', async () => {
-          verifyForwarding(lab, topology, checks);
-          const tables = await verifyRoutes(lab, topology, checks);
-          await verifyAgents(lab, topology, checks);
-          await verifyPings(lab, topology, tables, checks);
-        });
-        faults.push(...checks.failed.map(({ name, detail }) => `${name}: ${detail}`));
-        const after = await rig.inventory();
-        faults.push(...after.filter((line) => !before.includes(line)).map((line) => `left behind: ${line}`));
-        faults.push(...before.filter((line) => !after.includes(line)).map((line) => `lost: ${line}`));
-      }
+      const faults =
+        progress.faults.length > 0
+          ? progress.faults
+          : await step(output, signal, 'every route, session and ping of the lab', () =>
+              lastLook(lab, topology, rig, before),
+            );
+      if (faults.length > 0) printLogs(output, lab, rig);
       return { ...progress.results(seed), faults, seconds: secondsSince(started) };
     } finally {
       await rig.close();
     }
   } finally {
     await step(output, signal, 'everything is taken away', () => removeLab(lab));
+  }
+}
+
+/** The lab as it was before the walk: as its own checks see it, and by what is left on its nodes. */
+async function lastLook(
+  lab: string,
+  topology: Topology,
+  rig: RigWalk,
+  before: readonly string[],
+): Promise<readonly string[]> {
+  const checks = new Checks();
+  verifyForwarding(lab, topology, checks);
+  const tables = await verifyRoutes(lab, topology, checks);
+  await verifyAgents(lab, topology, checks);
+  await verifyPings(lab, topology, tables, checks);
+  const after = await rig.inventory();
+  return [
+    ...checks.failed.map(({ name, detail }) => `${name}: ${detail}`),
+    ...after.filter((line) => !before.includes(line)).map((line) => `left behind: ${line}`),
+    ...before.filter((line) => !after.includes(line)).map((line) => `lost: ${line}`),
+  ];
+}
+
+/** The last words of every agent: the folder with their logs is about to go. */
+function printLogs(output: Output, lab: string, rig: RigWalk): void {
+  for (const { name } of rig.world.plans) {
+    const lines = readFileSync(logFile(lab, name), 'utf8').trimEnd().split('\n').slice(-LOG_LINES_SHOWN);
+    output.write(`The last lines of ${name}:\n${lines.map((line) => `  ${line}\n`).join('')}`);
   }
 }
 
