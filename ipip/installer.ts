@@ -33,6 +33,8 @@ export class RouteInstaller {
   readonly mirror = new KernelMirror();
   applied = 0;
   failed = 0;
+  /** Found missing or altered, and not told yet: where answers are lost, it is told when they come. */
+  readonly #drifted = new Set<RouteEntry>();
   readonly #kernel: Kernel;
   readonly #clock: Clock;
   readonly #settings: DataplaneSettings;
@@ -58,13 +60,11 @@ export class RouteInstaller {
       const round = entries.slice(start, start + ROUND_SIZE);
       const operations: RouteOperation[] = [];
       const owners: RouteEntry[] = [];
-      const drifted = new Set<RouteEntry>();
-      const found: (KernelRoute | undefined)[] = [];
       for (const entry of round) {
         const actual = this.mirror.at(entry.prefix);
         const own = this.#ownRoute(actual);
-        if (entry.installed !== undefined && !isAsBefore(entry.installed, own)) drifted.add(entry);
-        found.push(own);
+        if (entry.installed !== undefined && !isAsBefore(entry.installed, own)) this.#drifted.add(entry);
+        entry.installed = own;
         for (const operation of this.#plan(entry, actual)) {
           operations.push(operation);
           owners.push(entry);
@@ -81,14 +81,10 @@ export class RouteInstaller {
         if (verdict === 'refused' || verdict === 'unknownRoute') refused.add(this.#refuse(entry, result));
         if (verdict === 'unknownRoute') mustRead = true;
       });
-      // Not before: where the answers are lost, a drift is found once more, and counted then.
-      round.forEach((entry, index) => {
-        entry.installed = found[index];
-      });
       for (const entry of new Set(owners)) entry.installed = this.#ownRoute(this.mirror.at(entry.prefix));
       for (const entry of round) {
         if (!refused.has(entry)) entry.failure = undefined;
-        onSettled(entry, drifted.has(entry));
+        onSettled(entry, this.#drifted.delete(entry));
       }
     }
     return { again, mustRead };

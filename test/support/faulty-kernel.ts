@@ -21,6 +21,7 @@ import type {
 export type FaultyCall =
   | 'links'
   | 'addresses'
+  | 'neighbours'
   | 'routes'
   | 'lookup'
   | 'apply'
@@ -78,6 +79,11 @@ export class FaultyKernel implements Kernel {
   async addresses(): ReturnType<Kernel['addresses']> {
     this.#mayFail('addresses');
     return this.#kernel.addresses();
+  }
+
+  async neighbours(): ReturnType<Kernel['neighbours']> {
+    this.#mayFail('neighbours');
+    return this.#kernel.neighbours();
   }
 
   async routes(protocol?: number): ReturnType<Kernel['routes']> {

@@ -298,14 +298,17 @@ export class RigWalk {
 function planOf(node: NodeMachine, index: number): NodePlan {
   const [underlay] = node.interfaces;
   const gateway = node.routes.find(({ prefix }) => prefix === '0.0.0.0/0')?.via;
-  if (underlay === undefined || gateway === undefined) throw new Error(`${node.name} has no default gateway`);
+  const [pods] = node.podSubnets;
+  if (underlay === undefined || gateway === undefined || pods === undefined) {
+    throw new Error(`${node.name} has no default gateway or no pods`);
+  }
   return {
     name: node.name,
     address: underlay.address,
     lengthBits: underlay.lengthBits,
     gateway,
     network: underlay.network,
-    block: node.podSubnet,
+    block: pods.prefix,
     spareBlock: `10.244.${101 + index}.0/24`,
   };
 }

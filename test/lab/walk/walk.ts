@@ -10,8 +10,9 @@ import { logFile, prepareFolder } from '../programs.js';
 import { buildRig } from '../rig.js';
 import { removeLab } from '../run.js';
 import { writeLab } from '../state.js';
-import { loadTopology, type Topology } from '../topology.js';
-import { verifyAgents, verifyForwarding, verifyPings, verifyRoutes } from '../verify.js';
+import type { Topology } from '../topology.js';
+import { loadTopology } from '../topology-file.js';
+import { pairsWith, verifyAgents, verifyForwarding, verifyPings, verifyRoutes } from '../verify.js';
 import { RigWalk } from './rig-walk.js';
 
 export interface WalkOptions {
@@ -95,7 +96,7 @@ async function lastLook(
   verifyForwarding(lab, topology, checks);
   const tables = await verifyRoutes(lab, topology, checks);
   await verifyAgents(lab, topology, checks);
-  await verifyPings(lab, topology, tables, checks);
+  await verifyPings(lab, topology, pairsWith(topology, tables), checks);
   const after = await rig.inventory();
   return [
     ...checks.failed.map(({ name, detail }) => `${name}: ${detail}`),
@@ -118,7 +119,7 @@ async function wander(progress: Progress, { seed, events }: WalkOptions): Promis
   const choose = (below: number) => chance.integer(below);
   while (progress.events < events && progress.faults.length === 0) {
     const size = BURST.least + choose(BURST.most - BURST.least + 1);
-    for (let count = 0; count < size && progress.events < events; count++) {
+    for (let count = 0; count < size && progress.events < events && progress.faults.length === 0; count++) {
       await progress.happen(drawEvent(progress.rig.world, choose));
       const pauseMs = choose(3) > 0 ? 0 : choose(MAX_PAUSE_MS);
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -168,11 +169,12 @@ class Progress {
       this.#eventSeconds += secondsSince(started);
     } catch (error) {
       this.#tell();
-      throw error;
+      this.faults = [error instanceof Error ? error.message : String(error)];
     }
   }
 
   async check(when: string, mayKeepLeftovers: boolean): Promise<void> {
+    if (this.faults.length > 0) return;
     const started = performance.now();
     this.faults = await this.rig.check(SETTLE_PATIENCE_MS, mayKeepLeftovers);
     const seconds = secondsSince(started);

@@ -37,6 +37,7 @@ export class MemoryAgent {
   readonly dataplane: Dataplane;
   readonly view: AgentView;
   readonly #node: string;
+  #isStopping = false;
   #membership: Membership;
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
@@ -89,9 +90,13 @@ export class MemoryAgent {
       random: () => 0.5,
       log: pino({ level: 'silent' }),
       restarted,
-      onBestPaths: (changes) =>
-        dataplane.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf))),
-      onPeersChanged: () => dataplane.setPeers(progressOf(speaker.peers())),
+      onBestPaths: (changes) => {
+        if (this.#isStopping) return;
+        dataplane.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
+      },
+      onPeersChanged: () => {
+        if (!this.#isStopping) dataplane.setPeers(progressOf(speaker.peers()));
+      },
     });
     this.speaker = speaker;
     this.view = new AgentView({
@@ -105,6 +110,7 @@ export class MemoryAgent {
         tunnelDevice: 'podroute0',
         routeProtocol: 179,
         routeMetric: 2048,
+        maxPaths: 1,
       },
       version: 'test',
       clock,
@@ -136,6 +142,7 @@ export class MemoryAgent {
 
   /** Connections end without a word, routes stay: whether it was stopped or killed, the network sees the same. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.speaker.stop();
     await this.dataplane.stop();
   }

@@ -19,6 +19,8 @@ const FAULTS: readonly Fault[] = [
   { call: 'addresses', errno: 'EINTR', nth: 3 },
   { call: 'routes', errno: 'DUMP_INTERRUPTED', nth: 2 },
   { call: 'routes', errno: 'CLOSED', nth: 2 },
+  { call: 'neighbours', errno: 'EINTR', nth: 1 },
+  { call: 'neighbours', errno: 'ENOBUFS', nth: 2 },
   { call: 'lookup', errno: 'ENOBUFS', nth: 1 },
   { call: 'lookup', errno: 'EINTR', nth: 2 },
   { call: 'apply', errno: 'EAGAIN', nth: 1 },
