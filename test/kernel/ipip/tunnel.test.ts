@@ -169,7 +169,7 @@ if (kernelShortfall() === undefined) {
       await machine.atRest();
       const before = machine.dump();
       const store = volatileStore();
-      const { dataplane } = new Plane(machine, undefined, store);
+      const { dataplane } = new Plane(machine, { settingStore: store });
       await dataplane.start();
       dataplane.setNode({ ...FACTS, blocks: [...FACTS.blocks, prefix('fd00:244:1::/64')] });
       dataplane.applyChanges(

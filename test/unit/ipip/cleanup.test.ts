@@ -34,7 +34,7 @@ beforeEach(async () => {
   machine.ip('route add default via 192.168.1.254');
   machine.ip('route add 10.9.0.0/16 via 192.168.1.254 proto 4');
   machine.sysctl.values.set('net/ipv4/conf/eth0/rp_filter', '1');
-  const plane = new Plane(machine, undefined, store);
+  const plane = new Plane(machine, { settingStore: store });
   await plane.dataplane.start();
   plane.dataplane.setNode(FACTS);
   plane.dataplane.applyChanges(
