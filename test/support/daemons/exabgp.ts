@@ -150,6 +150,7 @@ export class ExabgpDaemon implements Daemon {
     shutdown: 'it ends sessions with graceful restart without a word',
     shutdownText: 'it ends sessions with graceful restart without a word',
     prefixLimit: 'it has no routing table',
+    showsText: 'it fails to read a Cease with a text',
     reflector: 'it has no routing table',
     role: 'it knows no roles',
   };
