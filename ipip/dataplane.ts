@@ -8,23 +8,20 @@
  * echo; the whole table is read at start, after every event about links or addresses (the kernel drops the routes of a
  * link that goes down without a word), after lost events, and on a timer.
  */
-import { type IpAddress, isLinkLocal, type Prefix } from '../bgp/net/index.js';
-import { factsKey, NO_FACTS, ownFacts } from './encapsulation.js';
+import { isLinkLocal, type Prefix } from '../bgp/net/index.js';
 import type { DataplaneEvent } from './events.js';
 import { Forwarding } from './forwarding.js';
-import { forwardingNeeds } from './forwarding-needs.js';
 import { type HostState, isLinkNews, readHost } from './host-state.js';
-import { RouteInstaller, retryDelayMs } from './installer.js';
-import { KernelError } from './kernel/errors.js';
-import type { Kernel, KernelEvent, Lookup, Sysctl } from './kernel/kernel.js';
+import { RouteInstaller } from './installer.js';
+import type { Kernel, KernelEvent, Sysctl } from './kernel/kernel.js';
 import { NeighbourTable } from './neighbours.js';
-import { Planner } from './plan.js';
-import { podMtuBytes } from './pod-network.js';
+import { Outlook } from './outlook.js';
+import { PassLoop } from './pass-loop.js';
+import type { Planner } from './plan.js';
 import { Retries } from './retries.js';
 import { RouteBook } from './route-book.js';
 import { isNeeded, type RouteEntry, refresh, type StatusContext, statusOf } from './route-entry.js';
 import { type SettingChange, SettingRecord, type SettingStore, volatileStore } from './setting-record.js';
-import { SourceAddresses } from './source-address.js';
 import { statusContext } from './status-context.js';
 import { Sweep } from './sweep.js';
 import { Timers } from './timers.js';
@@ -51,9 +48,6 @@ const READ_BACK_PAUSE_FACTOR = 4;
 const MIN_READ_BACK_PAUSE_MS = 50;
 /** A device that could not be set up is tried again; the kernel may have got the module meanwhile. */
 const TUNNEL_RETRY_MS = 10_000;
-/** How often the kernel is asked at the start, and the pause in between. */
-const START_ATTEMPTS = 5;
-const START_PAUSE_MS = 200;
 /** Routes of ours may bear on how next hops are reached; the pause keeps a circular announcement from spinning. */
 const OWN_ROUTES_SETTLE_MS = 1_000;
 
@@ -78,8 +72,9 @@ export class Dataplane {
   readonly #settings: DataplaneSettings;
   readonly #report: (event: DataplaneEvent) => void;
   readonly #onRoutesChanged: () => void;
-  readonly #onFactsChanged: (facts: NextHopFacts) => void;
   readonly #forwarding: Forwarding;
+  readonly #outlook: Outlook;
+  readonly #loop: PassLoop;
   readonly #tunnel: TunnelKeeper;
   readonly #installer: RouteInstaller;
   readonly #sweep: Sweep;
@@ -88,13 +83,9 @@ export class Dataplane {
   readonly #neighbours = new NeighbourTable();
 
   #facts: NodeFacts | undefined;
-  /** What this node says of itself, as it was told last. */
-  #ownFacts = NO_FACTS;
-  #hasToldFacts = false;
   #host: HostState = { links: [], addresses: [] };
   #context: StatusContext;
   #planner: Planner | undefined;
-  #podMtuBytes: number | undefined;
   readonly #retries = new Retries();
   /** The last answer of `routes`, until anything of it changes. */
   #snapshot: readonly RouteStatus[] | undefined;
@@ -106,11 +97,7 @@ export class Dataplane {
   #mustReplanAll = false;
   #mustSettleTunnel = false;
 
-  #phase: 'new' | 'starting' | 'running' | 'stopped' = 'new';
-  #run: Promise<void> | undefined;
-  #unreadable = 0;
   #readBackNotBeforeMs = 0;
-  #waiters: (() => void)[] = [];
   readonly #counters = { drift: 0, readBacks: 0, swept: 0 };
 
   constructor(options: DataplaneOptions) {
@@ -119,13 +106,29 @@ export class Dataplane {
     this.#settings = { ...defaultDataplaneSettings, ...options.settings };
     this.#report = options.report;
     this.#onRoutesChanged = options.onRoutesChanged ?? (() => undefined);
-    this.#onFactsChanged = options.onFactsChanged ?? (() => undefined);
     const record = new SettingRecord(options.settingStore ?? volatileStore());
     this.#forwarding = new Forwarding(options.sysctl, record, options.report);
+    this.#outlook = new Outlook(
+      this.#forwarding,
+      options.report,
+      options.onFactsChanged ?? (() => undefined),
+    );
     this.#tunnel = new TunnelKeeper(options.kernel, this.#settings.tunnelDevice);
     this.#installer = new RouteInstaller(options.kernel, options.clock, this.#settings);
     this.#sweep = new Sweep(this.#settings.sweepAfterMs);
     this.#timers = new Timers(options.clock);
+    this.#loop = new PassLoop({
+      clock: options.clock,
+      hasWork: () => this.#hasWork(),
+      isWorkComing: () => this.#timers.has('readBackSoon'),
+      pass: () =>
+        this.#pass().catch((error: unknown) => {
+          // Answers were lost: what is believed of the kernel may be wrong.
+          this.#mustReadBack = true;
+          throw error;
+        }),
+      report: options.report,
+    });
     this.#context = statusContext([], this.#settings.tunnelDevice, this.#book.nextHops, this.#neighbours);
   }
 
@@ -134,34 +137,18 @@ export class Dataplane {
    * @throws KernelError with a `remedy`, `KERNEL_EPERM` where CAP_NET_ADMIN is missing
    */
   async start(): Promise<void> {
-    this.#phase = 'starting';
     try {
       await this.#kernel.open((events) => this.#heard(events));
       await this.#kernel.checkPermission();
-      await this.#readAtStart();
+      await this.#loop.first(() => this.#readBack());
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.#phase = 'running';
+    this.#loop.begin();
     this.#report({ kind: 'started', leftoverRoutes: this.#book.leftovers.size });
     this.#sweepIn(this.#sweep.begin(this.#clock.now()));
     this.#wake();
-  }
-
-  /** A table that changes while it is read, or a kernel short of memory, is no reason not to start. @throws KernelError */
-  async #readAtStart(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#readBack();
-      } catch (error) {
-        if (!(error instanceof KernelError) || attempt === START_ATTEMPTS) throw error;
-        this.#unreadable = attempt;
-        if (attempt === 1)
-          this.#report({ kind: 'kernelUnreadable', code: error.code, reason: error.message });
-      }
-      await new Promise<void>((resolve) => this.#timers.set('recover', START_PAUSE_MS, resolve));
-    }
   }
 
   /** Takes new facts about this node; routes and tunnel follow. */
@@ -192,8 +179,7 @@ export class Dataplane {
 
   /** Resolves when everything asked so far has been tried, and what was accepted has been read back. */
   settled(): Promise<void> {
-    if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return this.#loop.settled();
   }
 
   /** Every prefix that is wanted or that has a route of ours, in no order. */
@@ -214,7 +200,7 @@ export class Dataplane {
 
   /** The MTU that pods can use; undefined: not known yet. */
   podMtuBytes(): number | undefined {
-    return this.#podMtuBytes;
+    return this.#outlook.podMtuBytes;
   }
 
   /** The kernel settings of ours that are in force, each with what was there before. */
@@ -228,11 +214,9 @@ export class Dataplane {
 
   /** Stops watching and closes the kernel. Routes, tunnel and addresses stay as they are. */
   async stop(): Promise<void> {
-    this.#phase = 'stopped';
     this.#timers.close();
-    await this.#run;
+    await this.#loop.stop();
     await this.#kernel.close();
-    this.#resolveWaiters();
   }
 
   #heard(events: readonly KernelEvent[]): void {
@@ -258,47 +242,8 @@ export class Dataplane {
     return isPlanOld || this.#book.dirty.size > 0;
   }
 
-  #isIdle(): boolean {
-    if (this.#phase !== 'running') return this.#phase === 'stopped';
-    return this.#run === undefined && !this.#hasWork() && !this.#timers.has('readBackSoon');
-  }
-
   #wake(): void {
-    if (this.#phase !== 'running' || this.#run !== undefined || this.#timers.has('recover')) return;
-    if (this.#hasWork()) this.#run = this.#runPasses();
-    else if (this.#isIdle()) this.#resolveWaiters();
-  }
-
-  #resolveWaiters(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const resolve of waiters) resolve();
-  }
-
-  async #runPasses(): Promise<void> {
-    // The caller's turn ends first: what it says in one breath is one pass.
-    await Promise.resolve();
-    try {
-      while (this.#phase === 'running' && this.#hasWork()) await this.#pass();
-      if (this.#unreadable > 0) this.#report({ kind: 'kernelReadable', failures: this.#unreadable });
-      this.#unreadable = 0;
-    } catch (error) {
-      if (!(error instanceof KernelError)) throw error;
-      this.#pauseAfter(error);
-    } finally {
-      this.#run = undefined;
-    }
-    if (this.#isIdle()) this.#resolveWaiters();
-  }
-
-  /** The kernel could not be read, or answers were lost: begin anew after a pause. */
-  #pauseAfter(error: KernelError): void {
-    if (this.#unreadable === 0) {
-      this.#report({ kind: 'kernelUnreadable', code: error.code, reason: error.message });
-    }
-    this.#unreadable++;
-    this.#mustReadBack = true;
-    this.#timers.set('recover', retryDelayMs(this.#unreadable), () => this.#wake());
+    this.#loop.wake();
   }
 
   async #pass(): Promise<void> {
@@ -451,45 +396,22 @@ export class Dataplane {
   }
 
   #replan(facts: NodeFacts): void {
-    if (this.#mustReplanAll || this.#planner === undefined) this.#planner = this.#newPlanner(facts);
+    if (this.#mustReplanAll) this.#planner = undefined;
+    const planner = this.#planner ?? this.#newPlanner(facts);
     const isAll = this.#mustReplanAll;
     this.#mustReplanAll = false;
-    if (this.#book.replan(this.#planner, isAll)) this.#mustSettleTunnel = true;
+    if (this.#book.replan(planner, isAll)) this.#mustSettleTunnel = true;
   }
 
   #newPlanner(facts: NodeFacts): Planner {
-    const { nodeAddress, pools, gateways, nodes = [], overrides = new Map() } = facts;
-    const { lookups, covering } = this.#book.nextHops;
-    const { use: tunnel } = this.#tunnel;
-    const tunnelIndex = tunnel.state === 'ready' ? tunnel.interfaceIndex : undefined;
-    this.#tellFacts(ownFacts({ nodes, lookups, tunnelIndex, overrides, before: this.#ownFacts }));
-    const own = { address: nodeAddress, facts: this.#ownFacts };
+    const { nextHops } = this.#book;
     const { deviceNames } = this.#context;
-    this.#followHost(facts, lookups);
-    const idle = this.#host.links.filter((link) => !link.carrier);
-    const withoutCarrier = new Set(idle.map((link) => link.index));
-    const hostFacts = { pools, gateways, tunnel, lookups, deviceNames, withoutCarrier, own, overrides };
-    return new Planner({ ...hostFacts, sources: new SourceAddresses(facts, this.#host) }, covering);
-  }
-
-  /** What rests on devices and next hops, beside the routes. */
-  #followHost(facts: NodeFacts, lookups: ReadonlyMap<IpAddress, Lookup>): void {
-    const routes = () => this.#installer.mirror.entries();
-    this.#forwarding.follow(forwardingNeeds(facts, this.#host, this.#tunnel.status, lookups, routes));
-    const mtuBytes = podMtuBytes(facts, this.#host);
-    if (mtuBytes === undefined || mtuBytes === this.#podMtuBytes) return;
-    this.#podMtuBytes = mtuBytes;
-    this.#report({ kind: 'podMtuChanged', mtuBytes });
-  }
-
-  #tellFacts(facts: NextHopFacts): void {
-    // That no other node is on a link is told too: the far ends would take this node for one that says nothing.
-    if (this.#hasToldFacts && factsKey(facts) === factsKey(this.#ownFacts)) return;
-    this.#hasToldFacts = true;
-    this.#ownFacts = facts;
-    // Every way between two nodes rests on them.
-    this.#mustReplanAll = true;
-    this.#onFactsChanged(facts);
+    const { mirror } = this.#installer;
+    const machine = { host: this.#host, deviceNames, nextHops, tunnel: this.#tunnel, mirror };
+    const { planner, isNews } = this.#outlook.planner(facts, machine);
+    this.#planner = planner;
+    this.#mustReplanAll ||= isNews;
+    return planner;
   }
 
   async #settleRoutes(): Promise<void> {
@@ -546,7 +468,7 @@ export class Dataplane {
 
   /** Lets go of what an earlier run left and nobody announced again. */
   #sweepNow(): void {
-    if (this.#phase !== 'running' || this.#sweep.isDone) return;
+    if (!this.#loop.isRunning || this.#sweep.isDone) return;
     const { entries, why } = this.#sweep.verdict(this.#book.leftovers, this.#clock.now());
     for (const entry of entries) this.#book.confirm(entry);
     this.#counters.swept += entries.length;
