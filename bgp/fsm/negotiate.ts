@@ -89,6 +89,10 @@ export function gracefulRestartOf(
   return capabilities.findLast((capability) => capability.kind === 'gracefulRestart');
 }
 
+/** The capability of a family: its code, and AFI(2) reserved(1) SAFI(1) (RFC 4760 §8). */
+const MULTIPROTOCOL_CODE = 1;
+const MULTIPROTOCOL_OCTETS = 4;
+
 /** The code of the role capability, for those with a value that we do not know (RFC 9234 §4.1). */
 const ROLE_CODE = 9;
 
@@ -139,10 +143,20 @@ function has(capabilities: readonly Capability[], kind: Capability['kind']): boo
   return capabilities.some((capability) => capability.kind === kind);
 }
 
-/** RFC 4760 §8; a speaker that announces no family at all speaks IPv4 unicast (RFC 4271). */
+/** RFC 4760 §8; a speaker that announces no family at all, of whatever kind, speaks IPv4 unicast (RFC 4271). */
 function familiesOf(capabilities: readonly Capability[]): readonly Family[] {
   const families = capabilities.flatMap((capability) =>
     capability.kind === 'multiprotocol' ? [capability.family] : [],
   );
-  return families.length === 0 ? ['ipv4'] : [...new Set(families)];
+  if (families.length > 0) return [...new Set(families)];
+  return capabilities.some(isOtherFamily) ? [] : ['ipv4'];
+}
+
+/** A family that we do not speak: its capability is one that we only show. */
+function isOtherFamily(capability: Capability): boolean {
+  return (
+    capability.kind === 'unknown' &&
+    capability.code === MULTIPROTOCOL_CODE &&
+    capability.value.length === MULTIPROTOCOL_OCTETS
+  );
 }

@@ -19,6 +19,8 @@ import {
 
 const IPV4: Capability = { kind: 'multiprotocol', family: 'ipv4' };
 const IPV6: Capability = { kind: 'multiprotocol', family: 'ipv6' };
+const L2VPN: Capability = { kind: 'unknown', code: 1, value: Uint8Array.of(0, 25, 0, 70) };
+const CUT_SHORT: Capability = { kind: 'unknown', code: 1, value: Uint8Array.of(0, 1) };
 
 /** What both agree on when we announce `ours` and the peer `theirs`. */
 function agreed(ours: readonly Capability[], theirs: readonly Capability[]) {
@@ -91,6 +93,8 @@ describe('RFC 4760 8 families', () => {
     ['so do we without it', [], [IPV4, IPV6], ['ipv4']],
     ['none in common is a session without routes', [IPV6], [IPV4], []],
     ['one announced twice counts once', [IPV4, IPV4], [IPV4, IPV4], ['ipv4']],
+    ['a peer of another family alone does not speak IPv4', [IPV4, IPV6], [L2VPN], []],
+    ['a family cut short says nothing', [IPV4, IPV6], [CUT_SHORT], ['ipv4']],
   ])('%s', (_name, ours, theirs, families) => {
     expect(agreed(ours, theirs)).toMatchObject({ families });
   });
