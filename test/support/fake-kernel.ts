@@ -1,7 +1,8 @@
 /**
  * A kernel in memory, with the habits of the real one that decide the design of the data plane:
  *
- * - `replace` takes whatever has the key, whoever owns it, and says so only by a flag on the event;
+ * - `replace` takes whatever has the key, whoever owns it, and says so only by a flag on the event; it makes no IPv4 route
+ *   a second time;
  * - a link that goes down takes its routes along without a word, and does not bring them back;
  * - the last address of a device takes the device's routes along, without a word, and so does a device that is deleted;
  * - a route with several ways out stays while the link of one is up, and names the others as dead;
@@ -322,6 +323,10 @@ export class FakeKernel implements Kernel {
       return this.#insert(route);
     }
     if (index < 0) return kernelError(2, 'the kernel refused');
+    const isElsewhere = (other: KernelRoute, at: number) =>
+      at !== index && sameKey(other, route) && other.protocol === route.protocol && sameHops(other, route);
+    if (prefixFamily(route.prefix) === 'ipv4' && routes.some(isElsewhere))
+      return kernelError(17, 'the kernel refused');
     const error = this.#checkNextHops(route);
     if (error === undefined) this.#routes.set(route.prefix, routes.with(index, route));
     return error;

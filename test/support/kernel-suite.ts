@@ -270,6 +270,16 @@ export function kernelSuite(make: () => Machine): void {
       expect(await codes([{ op: 'replace', route: same }])).toEqual(['ok']);
     });
 
+    test('replace does not make a route that is there a second time', async () => {
+      const second = '10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048';
+      await machine.kernel.apply([{ op: 'add', route: await route('10.244.2.0/24', ['192.168.1.12']) }]);
+      machine.ip(`route append ${second}`);
+      expect(await codes([{ op: 'replace', route: await route('10.244.2.0/24', ['192.168.1.13']) }])).toEqual(
+        ['KERNEL_EEXIST'],
+      );
+      expect(machine.routes()).toHaveLength(2);
+    });
+
     test('replace does not make a route', async () => {
       expect(await codes([{ op: 'replace', route: await route('10.244.2.0/24', ['192.168.1.12']) }])).toEqual(
         ['KERNEL_ENOENT'],
