@@ -1,7 +1,10 @@
-// The test suites, by what they need: `unit` runs anywhere, the others use the real machine (packages, namespaces, kernels).
+// The test suites, by what they need: `unit` runs anywhere, `system` uses the real machine (packages, namespaces), `rig` whole
+// labs on a kernel that has ipip, in User-Mode Linux where this one does not.
 import { defineConfig } from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
+/** Of the kernel's tests those that go to User-Mode Linux where this kernel has no ipip. */
+const TUNNEL = ['test/kernel/ipip/tunnel.test.ts'];
 
 export default defineConfig({
   root,
@@ -20,12 +23,25 @@ export default defineConfig({
         root,
         test: {
           name: 'system',
-          include: ['test/{interop,kernel,system,lab,traffic}/**/*.test.ts'],
+          include: ['test/{interop,kernel,system}/**/*.test.ts'],
+          exclude: TUNNEL,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
           // Alone, after the others: what they measure in time is not to be disturbed.
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        root,
+        test: {
+          name: 'rig',
+          include: ['test/{lab,traffic}/**/*.test.ts', ...TUNNEL],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Most of these are one machine in User-Mode Linux each, which uses one processor.
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -12,7 +12,7 @@ export interface View {
   readonly text: string;
 }
 
-/** The first node's peers and routes, and every BIRD router's. */
+/** The first node's peers and routes, and the routes of every BIRD. */
 export async function collectViews(lab: string, topology: Topology): Promise<readonly View[]> {
   const view = async (machine: string, command: string, argv: readonly string[]): Promise<View> => {
     const { stdout, stderr } = await runCommand(inside(namespaceName(lab, machine), argv));
@@ -27,10 +27,11 @@ export async function collectViews(lab: string, topology: Topology): Promise<rea
           view(node.name, 'podroute routes', [podrouteCommand(lab), 'routes']),
           view(node.name, 'ip route', ['ip', 'route']),
         ];
-  const ofRouters = machinesOf(topology, 'bird').map(({ name }) =>
+  const birds = [...machinesOf(topology, 'bird'), ...machinesOf(topology, 'bird-node')];
+  const ofBirds = birds.map(({ name }) =>
     view(name, 'birdc show route', ['/usr/sbin/birdc', '-s', birdSocket(lab, name), 'show', 'route']),
   );
-  return Promise.all([...ofNode, ...ofRouters]);
+  return Promise.all([...ofNode, ...ofBirds]);
 }
 
 export function printViews(output: Output, views: readonly View[]): void {

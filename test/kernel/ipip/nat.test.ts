@@ -147,13 +147,12 @@ describe('who sees which address', () => {
     const flows = flood(pod, OUTSIDE, folder);
     const count = () => (seenSoFar(outside, '127.0.0.1')[NODE] ?? 0) - (before[NODE] ?? 0);
     await until('the flood is there', () => count() > 100);
-    for (let change = 0; change < 40; change++) {
-      nat.set({ ...FACTS, nodes: [...FACTS.nodes, address(`192.0.2.${change + 10}`)] });
+    const start = count();
+    for (let change = 0; change < 40 || count() < start + 100; change++) {
+      nat.set({ ...FACTS, nodes: [...FACTS.nodes, address(`192.0.2.${(change % 200) + 10}`)] });
       await nat.settled();
     }
-    const during = count();
     await end(flows, 'SIGKILL');
-    expect(during).toBeGreaterThan(200);
     expect(events.filter(({ kind }) => kind === 'natChanged').length).toBeGreaterThan(40);
     expect(seenSoFar(outside, '127.0.0.1')[POD] ?? 0).toBe(before[POD] ?? 0);
   });
