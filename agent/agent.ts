@@ -1,5 +1,5 @@
 /**
- * The agent of one node: datastore, speaker, data plane and API, wired together.
+ * The agent of one node: its sources, speaker, data plane and API, wired together.
  *
  * Owns: the order of start and stop, and what a change of the configuration sets in motion. Must not know: how any of
  * the parts works.
@@ -8,37 +8,21 @@ import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApi, EXIT, listen } from '../api/index.js';
-import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
-import { type ListenOptions, Speaker, systemClock, tcpTransport } from '../bgp/speaker/index.js';
-import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
-import { Dataplane, type NextHopFacts, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
+import { systemClock } from '../bgp/speaker/index.js';
+import type { NextHopFacts } from '../ipip/index.js';
+import { ChangeLog } from './change-log.js';
 import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
-import { createDatastore, type Datastore } from './datastore/index.js';
 import { NodeHost } from './host.js';
 import { Interfaces } from './interfaces.js';
-import { logDataplaneEvent } from './log.js';
-import { type Membership, planLocalChanges, planPeerChanges } from './membership/index.js';
-import { noticesOf } from './notices.js';
-import {
-  dynamicPeerRanges,
-  listenOptionsOf,
-  localRoutesOf,
-  nextHopFacts,
-  nodeFactsOf,
-  peerConfigs,
-  policyOf,
-  progressOf,
-  routeChangeOf,
-} from './plan.js';
+import { planLocalChanges, planPeerChanges } from './membership/index.js';
+import { NodeDataplane } from './node-dataplane.js';
+import { NodeSpeaker } from './node-speaker.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
-import { RuntimeFolder, settingStore } from './runtime/index.js';
-import { type Secrets, SecretWatch } from './secrets.js';
-import { bgpListenError, StartError } from './start-error.js';
+import { RuntimeFolder } from './runtime/index.js';
+import { Sources } from './sources.js';
+import { StartError } from './start-error.js';
 import { AgentView } from './views/agent-view.js';
-
-/** What an earlier run left goes away after this time, where its peer has not said more by then. */
-const SWEEP_AFTER_MS = 60_000;
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -48,8 +32,7 @@ export interface AgentOptions {
 
 /** What was there before the agent's own parts. */
 interface Ground {
-  readonly datastore: Datastore;
-  readonly secretWatch: SecretWatch;
+  readonly sources: Sources;
   /** Absent: the data plane is off, and nothing of this machine is changed. */
   readonly runtime: RuntimeFolder | undefined;
 }
@@ -57,25 +40,18 @@ interface Ground {
 export class Agent {
   readonly #settings: AgentSettings;
   readonly #log: Logger;
-  readonly #datastore: Datastore;
-  readonly #secretWatch: SecretWatch;
+  readonly #changeLog: ChangeLog;
+  readonly #sources: Sources;
   readonly #interfaces: Interfaces;
   readonly #host: NodeHost | undefined;
-  readonly #dataplane: Dataplane | undefined;
+  readonly #dataplane: NodeDataplane | undefined;
+  readonly #speaker: NodeSpeaker;
   readonly #view: AgentView;
   readonly #api: FastifyInstance;
-  #membership: Membership;
-  #secrets: Secrets;
-  #speaker: Speaker;
-  #leftoverRoutes = 0;
-  /** What the end of our own sessions makes of the tables is not for the kernel: a stopped agent leaves its routes. */
-  #isStopping = false;
-  /** What the data plane has this node say of itself. */
-  #facts: NextHopFacts | undefined;
-  #factsOf: ReturnType<typeof nextHopFacts>;
+  /** What is in force. */
+  #plan: CheckedPlan;
   /** The newest configuration, where it is right by itself and this machine or a password stands in its way. */
   #refused: ResourcesResult | undefined;
-  #notices: ReadonlySet<string> = new Set();
   /** Changes are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -84,49 +60,29 @@ export class Agent {
    * @throws StartError, or the error of a part, each with a sentence for the operator
    */
   static async start(options: AgentOptions): Promise<Agent> {
-    const onWatchFailure = (folder: string, error: Error) =>
-      options.log.warn(
-        { folder, reason: error.message },
-        'changes in the folder are only seen by a slow poll',
-      );
-    const created = createDatastore(options.settings.datastore, { onWatchFailure });
-    if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
-    const { datastore } = created;
-    let agent: Agent | undefined;
+    const { settings, log } = options;
+    const sources = new Sources(settings, log);
     let runtime: RuntimeFolder | undefined;
-    let changedMeanwhile: ResourcesResult | undefined;
-    let secretsChangedMeanwhile = false;
-    const secretWatch = new SecretWatch(
-      { folder: options.settings.secrets, environment: process.env },
-      () => {
-        if (agent === undefined) secretsChangedMeanwhile = true;
-        else agent.#secretsChanged();
-      },
-      { onWatchFailure },
-    );
-    const first = await datastore.start((result) => {
-      if (agent === undefined) changedMeanwhile = result;
-      else agent.change(result);
-    });
+    const first = await sources.readResources();
     try {
       if ('errors' in first) {
         const problem = `the cluster resources are wrong:\n${checkText(first.errors)}`;
         throw new StartError(problem, { exitStatus: EXIT.usage });
       }
-      for (const warning of first.warnings) options.log.warn(formatConfigError(warning));
-      const plan = await checkedPlan(first.resources, options.settings.nodeName, (sources) =>
-        secretWatch.read(sources),
+      for (const warning of first.warnings) log.warn(formatConfigError(warning));
+      const plan = await checkedPlan(first.resources, settings.nodeName, (wanted) =>
+        sources.readSecrets(wanted),
       );
-      if (options.settings.dataplane) runtime = RuntimeFolder.open(options.settings.runDir);
-      const starting = new Agent(options, { datastore, secretWatch, runtime }, plan);
-      await starting.#begin();
-      agent = starting;
-      if (changedMeanwhile !== undefined) agent.change(changedMeanwhile);
-      if (secretsChangedMeanwhile) agent.#secretsChanged();
+      if (settings.dataplane) runtime = RuntimeFolder.open(settings.runDir);
+      const agent = new Agent(options, { sources, runtime }, plan);
+      await agent.#begin();
+      sources.follow({
+        resourcesChanged: (result) => agent.#enqueue(() => agent.#take(result)),
+        secretsChanged: () => agent.#enqueue(() => agent.#takeSecrets()),
+      });
       return agent;
     } catch (error) {
-      await datastore.stop();
-      await secretWatch.stop();
+      await sources.stop();
       runtime?.close();
       throw error;
     }
@@ -134,53 +90,62 @@ export class Agent {
 
   private constructor(
     { settings, log, version }: AgentOptions,
-    { datastore, secretWatch, runtime }: Ground,
-    { membership, secrets }: CheckedPlan,
+    { sources, runtime }: Ground,
+    plan: CheckedPlan,
   ) {
     this.#settings = settings;
     this.#log = log;
-    this.#datastore = datastore;
-    this.#secretWatch = secretWatch;
+    this.#changeLog = new ChangeLog(settings, log);
+    this.#sources = sources;
+    this.#plan = plan;
     this.#interfaces = new Interfaces({
       settings,
       clock: systemClock,
       log,
-      onChange: () => this.#tellPolicy(),
+      onChange: () => this.#speaker.tellPolicy(),
     });
-    this.#host = runtime && new NodeHost(runtime, log.child({ part: 'host' }));
-    this.#membership = membership;
-    this.#secrets = secrets;
-    this.#factsOf = nextHopFacts(membership);
-    this.#dataplane = runtime === undefined ? undefined : this.#createDataplane(runtime);
-    this.#speaker = this.#createSpeaker(false);
+    if (runtime !== undefined) {
+      const host = new NodeHost(runtime, log.child({ part: 'host' }));
+      const follower = {
+        onFactsChanged: (facts: NextHopFacts) => this.#speaker.tellFacts(facts),
+        onPodMtuChanged: (mtuBytes: number) => host.setPodMtu(mtuBytes),
+      };
+      this.#host = host;
+      this.#dataplane = new NodeDataplane(
+        { settings, runtime, log: log.child({ part: 'dataplane' }), follower },
+        plan.membership,
+      );
+    }
+    this.#speaker = new NodeSpeaker(
+      {
+        settings,
+        log: log.child({ part: 'bgp' }),
+        interfaces: this.#interfaces,
+        follower: {
+          onBestPaths: (changes) => this.#dataplane?.applyChanges(changes),
+          onPeersChanged: (peers) => this.#dataplane?.setPeers(peers),
+        },
+      },
+      plan,
+    );
     this.#view = new AgentView({
       settings,
       version,
       clock: systemClock,
-      speaker: () => this.#speaker,
-      dataplane: this.#dataplane,
+      speaker: () => this.#speaker.current,
+      dataplane: this.#dataplane?.dataplane,
       nat: this.#host?.nat,
-      membership: () => this.#membership,
+      membership: () => this.#plan.membership,
     });
     this.#api = createApi({
       source: this.#view,
       actions: {
-        shutdown: (name, text) => this.#speaker.shutdownPeer(name, text),
-        reset: (name, text) => this.#speaker.resetPeer(name, text),
-        enable: (name) => this.#speaker.enablePeer(name),
+        shutdown: (name, text) => this.#speaker.current.shutdownPeer(name, text),
+        reset: (name, text) => this.#speaker.current.resetPeer(name, text),
+        enable: (name) => this.#speaker.current.enablePeer(name),
       },
       logger: log.child({ part: 'api' }),
     });
-  }
-
-  /** Takes over a newly read configuration, or says why the one in force stays. */
-  change(result: ResourcesResult): void {
-    this.#work = this.#work.then(() => this.#take(result));
-  }
-
-  /** Passwords have changed where they are kept. */
-  #secretsChanged(): void {
-    this.#work = this.#work.then(() => this.#takeSecrets());
   }
 
   /**
@@ -188,13 +153,12 @@ export class Agent {
    * forwarding to this node until it is back.
    */
   async stop(): Promise<void> {
-    await this.#datastore.stop();
-    await this.#secretWatch.stop();
+    await this.#sources.stop();
     await this.#work;
     await this.#interfaces.stop();
-    this.#isStopping = true;
+    this.#dataplane?.leaveRoutes();
     await this.#speaker.stop();
-    await this.#dataplane?.stop();
+    await this.#dataplane?.dataplane.stop();
     await this.#api.close();
     await this.#host?.stop();
   }
@@ -202,25 +166,29 @@ export class Agent {
   async #begin(): Promise<void> {
     await listen(this.#api, this.#settings.api);
     try {
-      await this.#interfaces.follow(this.#membership);
-      await this.#dataplane?.start();
+      await this.#interfaces.follow(this.#plan.membership);
+      await this.#dataplane?.dataplane.start();
       this.#tellNode();
       // What the first UPDATE says of this node is then what it goes on saying.
-      await this.#dataplane?.settled();
-      this.#speaker = this.#createSpeaker(this.#leftoverRoutes > 0);
-      await this.#startSpeaker();
+      await this.#dataplane?.dataplane.settled();
+      await this.#speaker.start(this.#dataplane?.hasLeftovers === true);
     } catch (error) {
       await this.#interfaces.stop();
       await this.#speaker.stop();
-      await this.#dataplane?.stop();
+      await this.#dataplane?.dataplane.stop();
       await this.#api.close();
       await this.#host?.nat.stop();
       throw error;
     }
-    this.#logNotices();
-    this.#log.info({ peers: this.#membership.peers.length }, 'agent started');
+    this.#changeLog.notices(this.#plan.membership);
+    this.#log.info({ peers: this.#plan.membership.peers.length }, 'agent started');
   }
 
+  #enqueue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work);
+  }
+
+  /** Takes over a newly read configuration, or says why the one in force stays. */
   async #take(result: ResourcesResult): Promise<void> {
     const problem = await this.#tryToTake(result);
     this.#view.configurationRead(problem);
@@ -233,13 +201,13 @@ export class Agent {
     this.#refused = undefined;
     if ('errors' in result) return result.errors.map(formatConfigError);
     for (const warning of result.warnings) this.#log.warn(formatConfigError(warning));
-    const before = { membership: this.#membership, secrets: this.#secrets };
+    const before = this.#plan;
     try {
       const plan = await checkedPlan(
         result.resources,
         this.#settings.nodeName,
-        (sources) => this.#secretWatch.read(sources),
-        this.#membership.nodeAddress,
+        (wanted) => this.#sources.readSecrets(wanted),
+        before.membership.nodeAddress,
       );
       await this.#interfaces.follow(plan.membership);
       this.#putInForce(plan);
@@ -248,15 +216,15 @@ export class Agent {
       this.#refused = result;
       return error.message.split('\n');
     }
+    const { membership } = this.#plan;
     this.#view.secretsRead([]);
-    this.#logNotices();
-    const { needsReset, reasons } = planLocalChanges(before.membership, this.#membership);
-    if (reasons.length > 0)
-      this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
+    this.#changeLog.notices(membership);
+    const changes = planLocalChanges(before.membership, membership);
+    this.#changeLog.node(changes);
     this.#tellNode();
-    if (needsReset) return await this.#replaceSpeaker(before);
-    this.#logPeerChanges(before.membership);
-    this.#tellSpeaker();
+    if (changes.needsReset) return await this.#startAnew(before);
+    this.#changeLog.peers(planPeerChanges(before.membership.peers, membership.peers));
+    this.#speaker.tell();
     return undefined;
   }
 
@@ -264,148 +232,53 @@ export class Agent {
   async #takeSecrets(): Promise<void> {
     // What was refused may have been so for a password.
     if (this.#refused !== undefined) await this.#take(this.#refused);
-    const sources = passwordsOf(this.#membership);
-    const { secrets, problems } = await this.#secretWatch.read(sources);
+    const { membership, secrets: before } = this.#plan;
+    const wanted = passwordsOf(membership);
+    const { secrets, problems } = await this.#sources.readSecrets(wanted);
     this.#view.secretsRead(problems);
     if (problems.length > 0) {
       this.#log.error({ errors: problems }, 'a password in use cannot be read any more: it stays in force');
     }
-    const now = secrets.over(this.#secrets);
-    if (now.agreesWith(this.#secrets, sources)) return;
+    const now = secrets.over(before);
+    if (now.agreesWith(before, wanted)) return;
     this.#log.info('a password was changed where it is kept: its peers take it over');
-    this.#secrets = now;
-    this.#tellPeers();
-  }
-
-  /** Those that were not true before. */
-  #logNotices(): void {
-    const notices = noticesOf(this.#membership, this.#settings);
-    for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn(notice);
-    this.#notices = notices;
-  }
-
-  #logPeerChanges(before: Membership): void {
-    const { added, removed, changed } = planPeerChanges(before.peers, this.#membership.peers);
-    for (const { id } of added) this.#log.info({ peer: id }, 'peer added');
-    for (const { id } of removed) this.#log.info({ peer: id }, 'peer removed: its session ends');
-    for (const { after, reasons, needsReset } of changed) {
-      this.#log.info({ peer: after.id, changed: reasons, resetsSession: needsReset }, 'peer changed');
-    }
+    this.#putInForce({ membership, secrets: now });
+    this.#speaker.tellPeers();
   }
 
   /** Our OPEN or our listener has changed: every session ends and begins anew. */
-  async #replaceSpeaker(before: CheckedPlan): Promise<readonly string[] | undefined> {
-    const old = this.#speaker;
-    await old.stop(notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE));
-    this.#dataplane?.applyChanges([...old.rib.bestRoutes()].map(({ prefix }) => ({ prefix })));
-    this.#speaker = this.#createSpeaker(false);
+  async #startAnew(before: CheckedPlan): Promise<readonly string[] | undefined> {
+    await this.#speaker.stopForChange();
+    const lost = Array.from(this.#speaker.current.rib.bestRoutes(), ({ prefix }) => prefix);
+    this.#dataplane?.withdraw(lost);
     try {
-      await this.#startSpeaker();
+      await this.#speaker.start(false);
       return undefined;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       await this.#interfaces.follow(before.membership);
       this.#putInForce(before);
       this.#tellNode();
-      this.#speaker = this.#createSpeaker(false);
-      await this.#startSpeaker();
+      await this.#speaker.start(false);
       return [error.message];
     }
   }
 
-  async #startSpeaker(): Promise<void> {
-    try {
-      await this.#speaker.start();
-    } catch (error) {
-      throw await bgpListenError(error, this.#listenOptions());
-    }
-    this.#tellSpeaker();
-  }
-
-  #putInForce({ membership, secrets }: CheckedPlan): void {
-    const isSameCluster = isDeepStrictEqual(membership.nodes, this.#membership.nodes);
-    this.#membership = membership;
-    this.#secrets = secrets;
+  #putInForce(plan: CheckedPlan): void {
+    const { membership } = plan;
+    const isSameCluster = isDeepStrictEqual(membership.nodes, this.#plan.membership.nodes);
+    this.#plan = plan;
+    this.#speaker.setPlan(plan);
     if (isSameCluster) return;
-    // Who is a node decides whose word counts.
-    this.#factsOf = nextHopFacts(membership);
-    this.#tellDataplane(
-      Array.from(this.#speaker.rib.bestRoutes(), ({ path, ...route }) => ({ ...route, best: path })),
+    const routes = this.#speaker.current.rib.bestRoutes();
+    this.#dataplane?.setCluster(
+      membership,
+      Array.from(routes, ({ path, ...route }) => ({ ...route, best: path })),
     );
   }
 
-  #tellDataplane(changes: readonly Pick<BestPathChange, 'prefix' | 'best' | 'multipath'>[]): void {
-    if (this.#isStopping) return;
-    this.#dataplane?.applyChanges(changes.map((change) => routeChangeOf(change, this.#factsOf)));
-  }
-
   #tellNode(): void {
-    this.#dataplane?.setNode(nodeFactsOf(this.#membership));
-    this.#host?.setMembership(this.#membership);
-  }
-
-  #tellSpeaker(): void {
-    this.#tellPolicy();
-    this.#speaker.setLocalRoutes(localRoutesOf(this.#membership, this.#facts));
-    this.#tellPeers();
-  }
-
-  #tellPolicy(): void {
-    this.#speaker.setPolicy(this.#policy());
-  }
-
-  #policy(): RoutePolicy {
-    return policyOf(this.#membership, this.#interfaces.tableFor(this.#membership));
-  }
-
-  #tellPeers(): void {
-    this.#speaker.setPeers(peerConfigs(this.#membership, this.#secrets));
-    this.#speaker.setDynamicPeers(dynamicPeerRanges(this.#membership, this.#secrets));
-  }
-
-  #createSpeaker(restarted: boolean): Speaker {
-    const { localAs, bgpIdentifier, clusterId } = this.#membership;
-    return new Speaker({
-      localAs,
-      bgpIdentifier,
-      ...(clusterId === undefined ? {} : { clusterId }),
-      listen: this.#listenOptions(),
-      policy: this.#policy(),
-      maxPaths: this.#settings.maxPaths,
-      transport: tcpTransport,
-      clock: systemClock,
-      random: Math.random,
-      log: this.#log.child({ part: 'bgp' }),
-      restarted,
-      onBestPaths: (changes) => this.#tellDataplane(changes),
-      onPeersChanged: () => {
-        if (!this.#isStopping) this.#dataplane?.setPeers(progressOf(this.#speaker.peers()));
-      },
-    });
-  }
-
-  #listenOptions(): ListenOptions {
-    return listenOptionsOf(this.#membership, this.#settings);
-  }
-
-  #createDataplane(runtime: RuntimeFolder): Dataplane {
-    const { tunnelDevice, routeProtocol, routeMetric } = this.#settings;
-    const log = this.#log.child({ part: 'dataplane' });
-    return new Dataplane({
-      kernel: rtnetlinkKernel(),
-      sysctl: procSysctl,
-      clock: systemClock,
-      settings: { tunnelDevice, routeProtocol, metric: routeMetric, sweepAfterMs: SWEEP_AFTER_MS },
-      settingStore: settingStore(runtime),
-      report: (event) => {
-        if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
-        if (event.kind === 'podMtuChanged') this.#host?.setPodMtu(event.mtuBytes);
-        logDataplaneEvent(log, event);
-      },
-      onFactsChanged: (facts) => {
-        this.#facts = facts;
-        this.#speaker.setLocalRoutes(localRoutesOf(this.#membership, facts));
-      },
-    });
+    this.#dataplane?.setMembership(this.#plan.membership);
+    this.#host?.setMembership(this.#plan.membership);
   }
 }

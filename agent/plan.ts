@@ -164,8 +164,8 @@ function policyRule(rule: BgpFilterRule): Omit<FilterRule, 'name' | 'family'> {
   };
 }
 
-/** Own blocks and advertisements, with the communities of every range that they are in. */
 /**
+ * Own blocks and advertisements, with the communities of every range that they are in.
  * @param facts what this node says of itself with its IPv4 blocks; undefined: nothing
  */
 export function localRoutesOf(membership: Membership, facts?: NextHopFacts): readonly LocalRoute[] {

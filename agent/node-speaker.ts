@@ -1,0 +1,140 @@
+/**
+ * The BGP speaker of this node: made from the plan in force, and made anew where its OPEN or its listener changes.
+ *
+ * Owns: the speaker that runs now, and what it is told of the plan. Must not know: the datastore, the kernel, HTTP; when
+ * a plan comes into force.
+ */
+import type { Logger } from 'pino';
+import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
+import {
+  type ListenOptions,
+  type PeerStatus,
+  Speaker,
+  systemClock,
+  tcpTransport,
+} from '../bgp/speaker/index.js';
+import { CEASE, NOTIFICATION, notification } from '../bgp/wire/index.js';
+import type { NextHopFacts } from '../ipip/index.js';
+import type { CheckedPlan } from './checked-plan.js';
+import type { AgentSettings } from './config/index.js';
+import type { Interfaces } from './interfaces.js';
+import { dynamicPeerRanges, listenOptionsOf, localRoutesOf, peerConfigs, policyOf } from './plan.js';
+import { bgpListenError } from './start-error.js';
+
+export interface NodeSpeakerOptions {
+  readonly settings: AgentSettings;
+  readonly log: Logger;
+  /** What the filters of the peers ask of this machine. */
+  readonly interfaces: Pick<Interfaces, 'tableFor'>;
+  readonly follower: SpeakerFollower;
+}
+
+/** Whom the speaker's doings concern. */
+export interface SpeakerFollower {
+  readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
+  readonly onPeersChanged: (peers: readonly PeerStatus[]) => void;
+}
+
+export class NodeSpeaker {
+  readonly #options: NodeSpeakerOptions;
+  #plan: CheckedPlan;
+  /** What the data plane has this node say of itself. */
+  #facts: NextHopFacts | undefined;
+  #current: Speaker;
+
+  constructor(options: NodeSpeakerOptions, plan: CheckedPlan) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#current = this.#create(false);
+  }
+
+  /** The one that runs now. */
+  get current(): Speaker {
+    return this.#current;
+  }
+
+  /** What is told from now on rests on this plan. */
+  setPlan(plan: CheckedPlan): void {
+    this.#plan = plan;
+  }
+
+  /**
+   * Starts a speaker for the plan, in the place of the one before.
+   * @param restarted whether an earlier run has left routes: the peers are told that forwarding went on (RFC 4724)
+   * @throws StartError where it cannot listen
+   */
+  async start(restarted: boolean): Promise<void> {
+    this.#current = this.#create(restarted);
+    try {
+      await this.#current.start();
+    } catch (error) {
+      throw await bgpListenError(error, this.#listenOptions());
+    }
+    this.tell();
+  }
+
+  /** Ends every session, without a word: the peers go on forwarding to this node (RFC 4724). */
+  stop(): Promise<void> {
+    return this.#current.stop();
+  }
+
+  /** Ends every session, and says that it is for a change of the configuration (RFC 4486). */
+  stopForChange(): Promise<void> {
+    return this.#current.stop(notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE));
+  }
+
+  /** Everything that may change while sessions are up. */
+  tell(): void {
+    this.tellPolicy();
+    this.#tellLocalRoutes();
+    this.tellPeers();
+  }
+
+  tellPolicy(): void {
+    this.#current.setPolicy(this.#policy());
+  }
+
+  tellPeers(): void {
+    const { membership, secrets } = this.#plan;
+    this.#current.setPeers(peerConfigs(membership, secrets));
+    this.#current.setDynamicPeers(dynamicPeerRanges(membership, secrets));
+  }
+
+  tellFacts(facts: NextHopFacts): void {
+    this.#facts = facts;
+    this.#tellLocalRoutes();
+  }
+
+  #tellLocalRoutes(): void {
+    this.#current.setLocalRoutes(localRoutesOf(this.#plan.membership, this.#facts));
+  }
+
+  #policy(): RoutePolicy {
+    const { membership } = this.#plan;
+    return policyOf(membership, this.#options.interfaces.tableFor(membership));
+  }
+
+  #listenOptions(): ListenOptions {
+    return listenOptionsOf(this.#plan.membership, this.#options.settings);
+  }
+
+  #create(restarted: boolean): Speaker {
+    const { settings, log, follower } = this.#options;
+    const { localAs, bgpIdentifier, clusterId } = this.#plan.membership;
+    return new Speaker({
+      localAs,
+      bgpIdentifier,
+      ...(clusterId === undefined ? {} : { clusterId }),
+      listen: this.#listenOptions(),
+      policy: this.#policy(),
+      maxPaths: settings.maxPaths,
+      transport: tcpTransport,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      restarted,
+      onBestPaths: follower.onBestPaths,
+      onPeersChanged: () => follower.onPeersChanged(this.#current.peers()),
+    });
+  }
+}
