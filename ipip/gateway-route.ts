@@ -8,7 +8,7 @@
  */
 import { formatIpAddress, type IpAddress } from '../bgp/net/index.js';
 import type { Lookup } from './kernel/kernel.js';
-import type { HostFacts, RoutePlan } from './plan.js';
+import type { HostFacts, RoutePlan } from './plan-types.js';
 import type { PeerGateway } from './types.js';
 
 /** The gateway must be on a network of this machine: a route cannot lead through a gateway that is behind another. */

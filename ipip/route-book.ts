@@ -6,7 +6,8 @@
 import { hostPrefix, type IpAddress, type Ipv4, type Prefix } from '../bgp/net/index.js';
 import type { InterfaceIndex, KernelRoute } from './kernel/kernel.js';
 import { NextHopTable } from './next-hops.js';
-import { OWN_BLOCK_PLAN, type Planner, type RoutePlan, samePlan } from './plan.js';
+import { OWN_BLOCK_PLAN, type Planner, samePlan } from './plan.js';
+import type { RoutePlan } from './plan-types.js';
 import { newEntry, type RouteEntry } from './route-entry.js';
 import type { TunnelDemand } from './tunnel-keeper.js';
 import type { LearnedRoute, PeerGateway } from './types.js';

@@ -6,7 +6,7 @@
 import { formatIpAddress, type Prefix } from '../bgp/net/index.js';
 import type { InterfaceIndex, KernelRoute, NeighbourState } from './kernel/kernel.js';
 import { neighbourProblem, type Taker } from './neighbours.js';
-import type { RoutePlan } from './plan.js';
+import type { RoutePlan } from './plan-types.js';
 import type {
   KernelRouteStatus,
   LearnedNextHop,

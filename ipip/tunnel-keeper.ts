@@ -7,7 +7,7 @@ import { formatIpAddress, type IpAddress } from '../bgp/net/index.js';
 import { type HostState, readHost } from './host-state.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelLink } from './kernel/kernel.js';
-import type { TunnelUse } from './plan.js';
+import type { TunnelUse } from './plan-types.js';
 import {
   describeTunnel,
   diffTunnel,

@@ -10,14 +10,8 @@ import type {
   PoolFacts,
 } from '../../../ipip/index.js';
 import { interfaceIndex, type Lookup } from '../../../ipip/kernel/kernel.js';
-import {
-  coveringPrefixes,
-  type HostFacts,
-  Planner,
-  poolOf,
-  type RoutePlan,
-  type TunnelUse,
-} from '../../../ipip/plan.js';
+import { coveringPrefixes, Planner, poolOf } from '../../../ipip/plan.js';
+import type { HostFacts, RoutePlan, TunnelUse } from '../../../ipip/plan-types.js';
 import { SourceAddresses } from '../../../ipip/source-address.js';
 import { address, address4, address6, prefix } from '../../support/addresses.js';
 import { learned } from '../../support/dataplane-suite.js';
