@@ -22,6 +22,17 @@ import {
   type KernelLink,
   type LinkOperation,
 } from './kernel.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  NLM_F_REQUEST,
+} from './netlink-numbers.js';
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -30,16 +41,6 @@ export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 
-const NLM_F_REQUEST = 0x001;
-const NLM_F_ACK = 0x004;
-const NLM_F_DUMP = 0x300;
-const NLM_F_REPLACE = 0x100;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
-
-const AF_UNSPEC = 0;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const IFINFOMSG_BYTES = 16;
 const IFADDRMSG_BYTES = 8;
 const IFF_UP = 0x1;

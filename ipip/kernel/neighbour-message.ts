@@ -14,16 +14,12 @@ import {
   readAttributes,
 } from './codec.js';
 import { interfaceIndex, type KernelNeighbour, type NeighbourState } from './kernel.js';
+import { AF_INET, AF_INET6, AF_UNSPEC, NLM_F_DUMP, NLM_F_REQUEST } from './netlink-numbers.js';
 
 export const RTM_NEWNEIGH = 28;
 export const RTM_DELNEIGH = 29;
 const RTM_GETNEIGH = 30;
 
-const NLM_F_REQUEST = 0x001;
-const NLM_F_DUMP = 0x300;
-const AF_UNSPEC = 0;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const NDMSG_BYTES = 12;
 const NDA_DST = 1;
 

@@ -33,20 +33,21 @@ import {
   type RouteOperation,
   type RouteType,
 } from './kernel.js';
+import {
+  AF_INET,
+  AF_INET6,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  NLM_F_REPLACE,
+  NLM_F_REQUEST,
+} from './netlink-numbers.js';
 
 export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 
-const NLM_F_REQUEST = 0x001;
-const NLM_F_ECHO = 0x008;
-const NLM_F_DUMP = 0x300;
-const NLM_F_REPLACE = 0x100;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
-
-const AF_INET = 2;
-const AF_INET6 = 10;
 const RTMSG_BYTES = 12;
 const RTNEXTHOP_BYTES = 8;
 const RT_SCOPE_UNIVERSE = 0;

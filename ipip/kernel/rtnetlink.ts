@@ -46,6 +46,7 @@ import {
   RTM_NEWLINK,
 } from './link-message.js';
 import { decodeNeighbour, encodeNeighbourDump, RTM_DELNEIGH, RTM_NEWNEIGH } from './neighbour-message.js';
+import { AF_INET, NLM_F_ACK, NLM_F_REPLACE, NLM_F_REQUEST } from './netlink-numbers.js';
 import {
   decodeRoute,
   encodeLookup,
@@ -61,13 +62,9 @@ import { NetlinkSocket } from './socket.js';
 
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
-const NLM_F_REQUEST = 0x001;
-const NLM_F_ACK = 0x004;
 const NLM_F_DUMP_INTR = 0x010;
-const NLM_F_REPLACE = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
-const AF_INET = 2;
 
 /** Link, neighbours, IPv4 and IPv6 addresses, IPv4 and IPv6 routes (RTMGRP_*). */
 const EVENT_GROUPS = 0x001 | 0x004 | 0x010 | 0x040 | 0x100 | 0x400;
