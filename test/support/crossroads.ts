@@ -5,9 +5,9 @@
 import { writeFileSync } from 'node:fs';
 import type { NodeFacts } from '../../ipip/index.js';
 import { inNamespace } from '../lab/libc.js';
-import { FACTS } from './dataplane-suite.js';
 import { RealMachine } from './machine.js';
 import { Namespace } from './netns.js';
+import { FACTS } from './plane.js';
 import type { Sink } from './udp-flows.js';
 
 /** One of the ways to the service. */

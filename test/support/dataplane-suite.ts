@@ -3,120 +3,9 @@
  * its administrator reads it, not through our port.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type Clock,
-  Dataplane,
-  type DataplaneEvent,
-  type DataplaneSettings,
-  type Kernel,
-  type LearnedRoute,
-  type NextHopFacts,
-  type NodeFacts,
-  type RouteStatus,
-  type SettingStore,
-} from '../../ipip/index.js';
-import { address as ip, address4 as ip4, prefix } from './addresses.js';
-import { type Machine, must } from './machine.js';
-import { until } from './until.js';
-
-const clock: Clock = {
-  now: () => Date.now(),
-  setTimer: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
-
-export const FACTS: NodeFacts = {
-  nodeAddress: ip4('192.168.1.11'),
-  blocks: [prefix('10.244.1.0/24')],
-  pools: [{ prefix: prefix('10.244.0.0/16'), ipipMode: 'CrossSubnet' }],
-};
-
-export function learned(to: string, ...via: readonly string[]): LearnedRoute {
-  return {
-    prefix: prefix(to),
-    nextHops: via.map((nextHop) => ({ address: ip(nextHop) })),
-    learnedFrom: { peer: 'mesh/node-b', asn: 64512, type: 'ibgp' },
-  };
-}
-
-/** A change per route, and a withdrawal per plain prefix. */
-export const changes = (...routes: readonly (LearnedRoute | string)[]) =>
-  routes.map((route) =>
-    typeof route === 'string' ? { prefix: prefix(route) } : { prefix: route.prefix, route },
-  );
-
-export interface PlaneOptions {
-  /** The port that it uses in place of the machine's own. */
-  readonly kernel?: Kernel;
-  readonly clock?: Clock;
-  readonly settings?: Partial<DataplaneSettings>;
-  readonly settingStore?: SettingStore;
-}
-
-/** A data plane on a machine, with what it told. */
-export class Plane {
-  readonly events: DataplaneEvent[] = [];
-  /** What it had the node say of itself, in order. */
-  readonly facts: NextHopFacts[] = [];
-  readonly dataplane: Dataplane;
-  #onChanged: (() => void) | undefined;
-
-  constructor(machine: Machine, options: PlaneOptions = {}) {
-    this.dataplane = new Dataplane({
-      ...(options.settingStore === undefined ? {} : { settingStore: options.settingStore }),
-      kernel: options.kernel ?? machine.kernel,
-      sysctl: machine.sysctl,
-      clock: options.clock ?? clock,
-      settings: options.settings ?? {},
-      report: (event) => {
-        this.events.push(event);
-        this.#onChanged?.();
-      },
-      onRoutesChanged: () => this.#onChanged?.(),
-      onFactsChanged: (facts) => {
-        this.facts.push(facts);
-        this.#onChanged?.();
-      },
-    });
-  }
-
-  start(): Promise<void> {
-    return this.dataplane.start();
-  }
-
-  /** Resolves when everything asked so far has been tried. */
-  settled(): Promise<void> {
-    return this.dataplane.settled();
-  }
-
-  route(text: string): RouteStatus {
-    return must(this.dataplane.route(prefix(text)), text);
-  }
-
-  /** Resolves as soon as the question is answered by true; asked after every change of routes and every event. */
-  async changed(isSo: () => boolean): Promise<void> {
-    while (!isSo()) {
-      await new Promise<void>((resolve) => {
-        this.#onChanged = resolve;
-      });
-    }
-    await this.settled();
-  }
-
-  /** Asks until the answer is true, of what no event of the data plane tells. */
-  async until(what: string, ask: () => boolean | Promise<boolean>): Promise<void> {
-    await until(what, ask);
-  }
-
-  state(text: string): string | undefined {
-    return this.dataplane.route(prefix(text))?.state;
-  }
-}
-
-export const onItsOwn = (machine: Machine) => new Plane(machine);
-
+import { address as ip, prefix } from './addresses.js';
+import type { Machine } from './machine.js';
+import { changes, FACTS, learned, onItsOwn, ourRoutes, type Plane } from './plane.js';
 /** Runs the suite over machines that `make` makes, one per test. */
 export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) => Plane = onItsOwn): void {
   let machine: Machine;
@@ -137,15 +26,6 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     await machine.remove();
   });
 
-  /** Our routes, without the node's own blackhole, which every machine has. */
-  const ourRoutes = () =>
-    machine.routes().filter((line) => line.includes('proto 179') && !line.includes('10.244.1.0/24'));
-
-  async function apply(...routes: readonly (LearnedRoute | string)[]): Promise<void> {
-    plane.dataplane.applyChanges(changes(...routes));
-    await plane.settled();
-  }
-
   test('forwarding is on after the start', () => {
     expect(machine.sysctl.read('net/ipv4/ip_forward')).toBe('1');
     expect(plane.events).toContainEqual({
@@ -158,8 +38,8 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
 
   describe('learned routes', () => {
     test('a next hop on the same network: a plain route, direct', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
       expect(plane.route('10.244.2.0/24')).toMatchObject({
         learnedFrom: { peer: 'mesh/node-b', asn: 64512, type: 'ibgp' },
         mode: 'direct',
@@ -176,8 +56,8 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     });
 
     test('a next hop behind a gateway, and ipipMode Never: nothing, and the reason', async () => {
-      await apply(learned('10.244.3.0/24', '192.168.2.11'));
-      expect(ourRoutes()).toEqual([]);
+      await plane.apply(learned('10.244.3.0/24', '192.168.2.11'));
+      expect(ourRoutes(machine)).toEqual([]);
       expect(plane.route('10.244.3.0/24')).toMatchObject({
         mode: 'none',
         state: 'failed',
@@ -187,14 +67,14 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     });
 
     test('another next hop replaces the route in place', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
-      await apply(learned('10.244.2.0/24', '192.168.1.13'));
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048']);
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.13'));
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048']);
     });
 
     test('two next hops become one route with both', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13'));
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 proto 179 metric 2048']);
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13'));
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 proto 179 metric 2048']);
       expect(plane.route('10.244.2.0/24').kernel?.nextHops.map((hop) => hop.gateway)).toEqual([
         ip('192.168.1.12'),
         ip('192.168.1.13'),
@@ -204,7 +84,7 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     test('each next hop is shown with the peer that told of it', async () => {
       const route = learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13');
       const nextHops = route.nextHops.map((hop, index) => ({ ...hop, peer: `mesh/node-${index}` }));
-      await apply({ ...route, nextHops });
+      await plane.apply({ ...route, nextHops });
       expect(plane.route('10.244.2.0/24').nextHops.map(({ peer }) => peer)).toEqual([
         'mesh/node-0',
         'mesh/node-1',
@@ -213,21 +93,21 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
 
     test('next hops that come and go change the route in place; their order is no change', async () => {
       const gateways = () => plane.route('10.244.2.0/24').kernel?.nextHops.map((hop) => hop.gateway);
-      await apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13'));
-      await apply(learned('10.244.2.0/24', '192.168.1.13'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.1.13'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.13'));
       expect(gateways()).toEqual([ip('192.168.1.13')]);
-      await apply(learned('10.244.2.0/24', '192.168.1.13', '192.168.1.14'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.13', '192.168.1.14'));
       const { applied } = plane.dataplane.counters();
-      await apply(learned('10.244.2.0/24', '192.168.1.14', '192.168.1.13'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.14', '192.168.1.13'));
       expect(plane.dataplane.counters().applied).toBe(applied);
       expect(gateways()).toEqual([ip('192.168.1.13'), ip('192.168.1.14')]);
       expect(plane.dataplane.counters().drift).toBe(0);
     });
 
     test('a withdrawn route goes, from the kernel and from the answer', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
-      await apply('10.244.2.0/24');
-      expect(ourRoutes()).toEqual([]);
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply('10.244.2.0/24');
+      expect(ourRoutes(machine)).toEqual([]);
       expect(plane.state('10.244.2.0/24')).toBeUndefined();
     });
 
@@ -236,30 +116,30 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
       plane.dataplane.applyChanges(changes('10.244.2.0/24'));
       plane.dataplane.applyChanges(changes(learned('10.244.2.0/24', '192.168.1.13')));
       await plane.settled();
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048']);
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 via 192.168.1.13 dev eth0 proto 179 metric 2048']);
     });
 
     test('a route that cannot be installed stops no other', async () => {
-      await apply(
+      await plane.apply(
         learned('10.244.2.0/24', '192.168.1.12'),
         learned('10.244.3.0/24', '192.168.2.11'),
         learned('10.244.4.0/24', '192.168.1.14'),
       );
-      expect(ourRoutes()).toHaveLength(2);
+      expect(ourRoutes(machine)).toHaveLength(2);
       expect(plane.events).toContainEqual(
         expect.objectContaining({ kind: 'routesFailed', count: 1, examples: [prefix('10.244.3.0/24')] }),
       );
     });
 
     test('a route of a restarting peer stays, as stale', async () => {
-      await apply({ ...learned('10.244.2.0/24', '192.168.1.12'), stale: true });
+      await plane.apply({ ...learned('10.244.2.0/24', '192.168.1.12'), stale: true });
       expect(plane.state('10.244.2.0/24')).toBe('stale');
-      expect(ourRoutes()).toHaveLength(1);
+      expect(ourRoutes(machine)).toHaveLength(1);
     });
 
     test('a route that holds its own next hop is refused', async () => {
-      await apply(learned('192.168.1.0/25', '192.168.1.12'));
-      expect(ourRoutes()).toEqual([]);
+      await plane.apply(learned('192.168.1.0/25', '192.168.1.12'));
+      expect(ourRoutes(machine)).toEqual([]);
       expect(plane.route('192.168.1.0/25').reason).toContain('would lead into itself');
     });
   });
@@ -301,24 +181,24 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
 
     test('one at our metric is a conflict: it stays, ours is not installed', async () => {
       machine.ip(`route add ${STATIC} metric 2048`);
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       expect(machine.routes()).toContain(`${STATIC} metric 2048`);
-      expect(ourRoutes()).toEqual([]);
+      expect(ourRoutes(machine)).toEqual([]);
       expect(plane.state('10.244.2.0/24')).toBe('conflict');
     });
 
     test('when the conflict ends, ours is installed', async () => {
       machine.ip(`route add ${STATIC} metric 2048`);
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       machine.ip(`route delete ${STATIC} metric 2048`);
       await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
-      expect(ourRoutes()).toHaveLength(1);
+      expect(ourRoutes(machine)).toHaveLength(1);
     });
 
     test('one of a better metric wins: ours goes beneath it, shadowed, and is back when it goes', async () => {
       machine.ip(`route add ${STATIC} metric 512`);
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
-      expect(ourRoutes()).toHaveLength(1);
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
+      expect(ourRoutes(machine)).toHaveLength(1);
       expect(plane.state('10.244.2.0/24')).toBe('shadowed');
       machine.ip(`route delete ${STATIC} metric 512`);
       await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
@@ -326,12 +206,12 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
 
     test('one of a worse metric changes nothing', async () => {
       machine.ip(`route add ${STATIC} metric 4096`);
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       expect(plane.state('10.244.2.0/24')).toBe('ok');
     });
 
     test('one that takes the place of ours is left there: a conflict', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       machine.ip(`route replace ${STATIC} metric 2048`);
       await plane.changed(() => plane.state('10.244.2.0/24') === 'conflict');
       expect(machine.routes()).toContain(`${STATIC} metric 2048`);
@@ -340,41 +220,41 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
 
   describe('what happens to the machine', () => {
     test('a route of ours that somebody deletes is put back, and counted', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       const { drift } = plane.dataplane.counters();
       machine.ip('route delete 10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048');
       await plane.changed(() => plane.dataplane.counters().drift > drift);
-      expect(ourRoutes()).toHaveLength(1);
+      expect(ourRoutes(machine)).toHaveLength(1);
     });
 
     test('the cable is pulled: it is told at once, the route stays, and works as soon as the cable is back', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
-      const before = ourRoutes();
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
+      const before = ourRoutes(machine);
       machine.ip('link set eth0-peer down');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'failed');
       expect(plane.route('10.244.2.0/24').reason).toBe(
         'next hop 192.168.1.12 is on the same L2 network (eth0); eth0 has no carrier',
       );
-      expect(ourRoutes()).toEqual(before);
+      expect(ourRoutes(machine)).toEqual(before);
       machine.ip('link set eth0-peer up');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
-      expect(ourRoutes()).toEqual(before);
+      expect(ourRoutes(machine)).toEqual(before);
     });
 
     test('a link that bounces: its routes are back', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       machine.ip('link set eth0 down');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'failed');
-      expect(ourRoutes()).toEqual([]);
+      expect(ourRoutes(machine)).toEqual([]);
       machine.ip('link set eth0 up');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'ok');
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
     });
 
     test('of a route with two ways one goes with its link and comes back with it; the other stays in use', async () => {
       machine.addDevice('eth1', '192.168.5.11/24');
       const ways = () => plane.route('10.244.2.0/24').kernel?.nextHops ?? [];
-      await apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.5.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12', '192.168.5.12'));
       expect(ways().map(({ device }) => device)).toEqual(['eth0', 'eth1']);
       machine.ip('link set eth1 down');
       await plane.changed(() => ways().length === 1);
@@ -382,17 +262,17 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
         state: 'ok',
         nextHops: [{ mode: 'direct' }, { mode: 'none' }],
       });
-      expect(ourRoutes()).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+      expect(ourRoutes(machine)).toEqual(['10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
       machine.ip('link set eth1 up');
       await plane.changed(() => ways().length === 2);
       for (const hop of ways()) expect(hop).not.toHaveProperty('state');
     });
 
     test('a next hop that comes to be on-link makes its route direct, without a word from BGP', async () => {
-      await apply(learned('10.244.3.0/24', '192.168.2.11'));
+      await plane.apply(learned('10.244.3.0/24', '192.168.2.11'));
       machine.addDevice('eth1', '192.168.2.1/24');
       await plane.changed(() => plane.state('10.244.3.0/24') === 'ok');
-      expect(ourRoutes()).toEqual([
+      expect(ourRoutes(machine)).toEqual([
         '10.244.3.0/24 via 192.168.2.11 dev eth1 proto 179 src 192.168.1.11 metric 2048',
       ]);
       expect(plane.events).toContainEqual({
@@ -404,10 +284,10 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     });
 
     test('a route to the next hop through a gateway ends being direct', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       machine.ip('route add 192.168.1.12/32 via 192.168.1.254');
       await plane.changed(() => plane.state('10.244.2.0/24') === 'failed');
-      expect(ourRoutes()).toEqual([]);
+      expect(ourRoutes(machine)).toEqual([]);
     });
   });
 
@@ -425,7 +305,7 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     });
 
     test('routes stay when it stops, and are stale and in use when it starts', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       const before = machine.routes();
       await restart();
       expect(machine.routes()).toEqual(before);
@@ -434,42 +314,42 @@ export function dataplaneSuite(make: () => Machine, planeOn: (machine: Machine) 
     });
 
     test('a route that is announced again is confirmed without being touched', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       expect(plane.state('10.244.2.0/24')).toBe('ok');
       expect(plane.dataplane.counters().applied).toBe(0);
     });
 
     test('a peer whose table is complete without it ends its route, and no other', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.4.0/24', '192.168.1.14'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.4.0/24', '192.168.1.14'));
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers(peers('192.168.1.12'));
       await plane.settled();
-      expect(ourRoutes()).toEqual(['10.244.4.0/24 via 192.168.1.14 dev eth0 proto 179 metric 2048']);
+      expect(ourRoutes(machine)).toEqual(['10.244.4.0/24 via 192.168.1.14 dev eth0 proto 179 metric 2048']);
       expect(plane.events).toContainEqual({ kind: 'swept', count: 1, why: 'endOfRib' });
     });
 
     test('all peers complete: nothing of the earlier run is left, foreign routes are', async () => {
       machine.ip('route add 10.244.9.0/24 via 192.168.1.1 proto 4');
-      await apply(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.4.0/24', '192.168.1.14'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'), learned('10.244.4.0/24', '192.168.1.14'));
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers({ ...peers(), allComplete: true });
       await plane.settled();
-      expect(ourRoutes()).toEqual([]);
+      expect(ourRoutes(machine)).toEqual([]);
       expect(machine.routes()).toContain('10.244.9.0/24 via 192.168.1.1 dev eth0 proto 4');
     });
 
     test('while no peer is up, nothing goes', async () => {
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       await restart();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
       plane.dataplane.setPeers({ ...peers('192.168.1.12'), anyUp: false, allComplete: true });
       await plane.settled();
-      expect(ourRoutes()).toHaveLength(1);
+      expect(ourRoutes(machine)).toHaveLength(1);
     });
   });
 }

@@ -2,10 +2,10 @@
  * Peers that are reached through gateways (`reachableBy`): one suite for the fake and the real kernel.
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { LearnedRoute, NodeFacts, PeerGateway } from '../../ipip/index.js';
+import type { NodeFacts, PeerGateway } from '../../ipip/index.js';
 import { address, prefix } from './addresses.js';
-import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
 import type { Machine } from './machine.js';
+import { FACTS, learned, ourRoutes, Plane } from './plane.js';
 
 const ROUTER: PeerGateway = {
   peer: 'peer/tor',
@@ -37,16 +37,9 @@ export function gatewaySuite(make: () => Machine): void {
     plane.dataplane.setNode({ ...FACTS, pools, gateways });
     await plane.dataplane.settled();
   }
-  async function apply(...routes: readonly (LearnedRoute | string)[]): Promise<void> {
-    plane.dataplane.applyChanges(changes(...routes));
-    await plane.dataplane.settled();
-  }
-  const ourRoutes = () =>
-    machine.routes().filter((line) => line.includes('proto 179') && !line.includes('10.244.1.0/24'));
-
   test('there is a route to the peer alone while there is the peer, and it says why', async () => {
     await know(ROUTER);
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
     expect(plane.route(TO_ROUTER)).toMatchObject({
       mode: 'direct',
       state: 'ok',
@@ -55,22 +48,22 @@ export function gatewaySuite(make: () => Machine): void {
     });
     expect(plane.route(TO_ROUTER).learnedFrom).toBeUndefined();
     await know();
-    expect(ourRoutes()).toEqual([]);
+    expect(ourRoutes(machine)).toEqual([]);
     expect(plane.state(TO_ROUTER)).toBeUndefined();
   });
 
   test('another gateway takes its place', async () => {
     await know(ROUTER);
     await know({ ...ROUTER, gateway: address('192.168.1.2') });
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.2 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.2 dev eth0 proto 179 metric 2048']);
   });
 
   test('IPv6', async () => {
     const peer = { ...ROUTER, address: address('2001:db8:9::9'), gateway: address('2001:db8::1') };
     await know(peer);
-    expect(ourRoutes()).toEqual(['2001:db8:9::9 via 2001:db8::1 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['2001:db8:9::9 via 2001:db8::1 dev eth0 proto 179 metric 2048']);
     await know();
-    expect(ourRoutes()).toEqual([]);
+    expect(ourRoutes(machine)).toEqual([]);
   });
 
   test('a route of another program at our metric is a conflict and stays; a better one is above ours', async () => {
@@ -81,23 +74,23 @@ export function gatewaySuite(make: () => Machine): void {
     machine.ip('route delete 203.0.113.9/32 via 192.168.1.3 proto 4 metric 2048');
     machine.ip('route add 203.0.113.9/32 via 192.168.1.3 proto 4 metric 100');
     await plane.changed(() => plane.state(TO_ROUTER) === 'shadowed');
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
   });
 
   test('what peers announce for its address waits beneath it, and comes when the gateway goes', async () => {
     await know(ROUTER);
-    await apply(learned(TO_ROUTER, '192.168.1.12'));
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+    await plane.apply(learned(TO_ROUTER, '192.168.1.12'));
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
     expect(plane.route(TO_ROUTER).learnedFrom).toBeUndefined();
     await know();
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.12 dev eth0 proto 179 metric 2048']);
     expect(plane.route(TO_ROUTER).learnedFrom?.peer).toBe('mesh/node-b');
   });
 
   test("the peer's routes go by the gateway, where no pool sends them through the tunnel", async () => {
     await know(ROUTER);
-    await apply(learned('198.51.100.0/24', '203.0.113.9'), learned('10.244.7.0/24', '203.0.113.9'));
-    expect(ourRoutes()).toEqual([
+    await plane.apply(learned('198.51.100.0/24', '203.0.113.9'), learned('10.244.7.0/24', '203.0.113.9'));
+    expect(ourRoutes(machine)).toEqual([
       '10.244.7.0/24 via 192.168.1.1 dev eth0 proto 179 metric 2048',
       '198.51.100.0/24 via 192.168.1.1 dev eth0 proto 179 metric 2048',
       '203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048',
@@ -112,13 +105,13 @@ export function gatewaySuite(make: () => Machine): void {
   test('but not those of another router behind the same gateway, nor where the peer is reached by another way', async () => {
     machine.ip('route add 203.0.113.10/32 via 192.168.1.1');
     await know(ROUTER);
-    await apply(learned('198.51.100.0/24', '203.0.113.10'));
+    await plane.apply(learned('198.51.100.0/24', '203.0.113.10'));
     expect(plane.route('198.51.100.0/24')).toMatchObject({ mode: 'none', state: 'failed' });
-    await apply(learned('198.51.100.0/24', '203.0.113.9'));
+    await plane.apply(learned('198.51.100.0/24', '203.0.113.9'));
     expect(plane.state('198.51.100.0/24')).toBe('ok');
     machine.ip('route add 203.0.113.9/32 via 192.168.1.3 proto 4 metric 100');
     await plane.changed(() => plane.state('198.51.100.0/24') === 'failed');
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
   });
 
   test.each([
@@ -130,7 +123,7 @@ export function gatewaySuite(make: () => Machine): void {
     ['a gateway that is this machine', '192.168.1.11', 'is an address of this node'],
   ])('%s gives no route and a sentence', async (_name, gateway, reason) => {
     await know({ ...ROUTER, gateway: address(gateway) });
-    expect(ourRoutes()).toEqual([]);
+    expect(ourRoutes(machine)).toEqual([]);
     expect(plane.route(TO_ROUTER)).toMatchObject({
       mode: 'none',
       state: 'failed',
@@ -142,6 +135,6 @@ export function gatewaySuite(make: () => Machine): void {
     await know(ROUTER);
     machine.ip('route delete 203.0.113.9/32 via 192.168.1.1 proto 179 metric 2048');
     await plane.changed(() => plane.events.some(({ kind }) => kind === 'drift'));
-    expect(ourRoutes()).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
+    expect(ourRoutes(machine)).toEqual(['203.0.113.9 via 192.168.1.1 dev eth0 proto 179 metric 2048']);
   });
 }

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Crossroads, Way } from './crossroads.js';
-import { changes, learned, Plane } from './dataplane-suite.js';
+import { changes, learned, Plane } from './plane.js';
 import { type FlowBalance, UdpFlows } from './udp-flows.js';
 
 const FLOWS = 40;

@@ -3,10 +3,9 @@
  * take its packets. One suite for the fake and the real kernel.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { LearnedRoute } from '../../ipip/index.js';
 import { address as ip, address4 as ip4, address6 as ip6, prefix } from './addresses.js';
-import { changes, FACTS, learned, Plane } from './dataplane-suite.js';
 import type { Machine } from './machine.js';
+import { FACTS, learned, ourRoutes, Plane } from './plane.js';
 import { until } from './until.js';
 
 /** Runs the suite over machines that `make` makes, one per test. */
@@ -28,15 +27,6 @@ export function routeSuite(make: () => Machine): void {
     await machine.remove();
   });
 
-  /** Our routes, without the node's own blackhole, which every machine has. */
-  const ourRoutes = () =>
-    machine.routes().filter((line) => line.includes('proto 179') && !line.includes('10.244.1.0/24'));
-
-  async function apply(...routes: readonly (LearnedRoute | string)[]): Promise<void> {
-    plane.dataplane.applyChanges(changes(...routes));
-    await plane.dataplane.settled();
-  }
-
   describe("the source of the node's own packets", () => {
     const NAMED = '10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 src 192.168.1.111 metric 2048';
     const PLAIN = '10.244.2.0/24 via 192.168.1.12 dev eth0 proto 179 metric 2048';
@@ -45,13 +35,13 @@ export function routeSuite(make: () => Machine): void {
     async function second(): Promise<void> {
       machine.ip('address add 192.168.1.111/24 dev eth0');
       plane.dataplane.setNode({ ...FACTS, nodeAddress: ip4('192.168.1.111'), pools: [] });
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       await until('it is named', () => plane.route('10.244.2.0/24').kernel?.source !== undefined);
     }
 
     test('is named where the kernel would choose another address', async () => {
       await second();
-      expect(ourRoutes()).toEqual([NAMED]);
+      expect(ourRoutes(machine)).toEqual([NAMED]);
       expect(plane.route('10.244.2.0/24').kernel?.source).toBe(ip('192.168.1.111'));
     });
 
@@ -59,7 +49,7 @@ export function routeSuite(make: () => Machine): void {
       await second();
       machine.ip('address delete 192.168.1.111/24 dev eth0');
       await plane.changed(() => plane.route('10.244.2.0/24').reason.includes('without 192.168.1.111'));
-      expect(ourRoutes()).toEqual([PLAIN]);
+      expect(ourRoutes(machine)).toEqual([PLAIN]);
       expect(plane.route('10.244.2.0/24')).toMatchObject({
         state: 'ok',
         reason:
@@ -67,7 +57,7 @@ export function routeSuite(make: () => Machine): void {
       });
       machine.ip('address add 192.168.1.111/24 dev eth0');
       await until('it is named', () => plane.route('10.244.2.0/24').kernel?.source !== undefined);
-      expect(ourRoutes()).toEqual([NAMED]);
+      expect(ourRoutes(machine)).toEqual([NAMED]);
       expect(plane.route('10.244.2.0/24').reason).not.toContain('without');
     });
 
@@ -76,7 +66,7 @@ export function routeSuite(make: () => Machine): void {
       const { drift } = plane.dataplane.counters();
       machine.ip(`route replace ${PLAIN}`);
       await plane.changed(() => plane.dataplane.counters().drift > drift);
-      expect(ourRoutes()).toEqual([NAMED]);
+      expect(ourRoutes(machine)).toEqual([NAMED]);
     });
   });
 
@@ -103,25 +93,27 @@ export function routeSuite(make: () => Machine): void {
     });
 
     test('a learned route is direct, follows another next hop in place, and goes', async () => {
-      await apply(learned('fd00:244:2::/64', '2001:db8:1::12'));
+      await plane.apply(learned('fd00:244:2::/64', '2001:db8:1::12'));
       const line = (via: string) => `fd00:244:2::/64 via ${via} dev eth6 proto 179 metric 2048`;
-      expect(ourRoutes()).toContain(line('2001:db8:1::12'));
+      expect(ourRoutes(machine)).toContain(line('2001:db8:1::12'));
       expect(plane.route('fd00:244:2::/64')).toMatchObject({ mode: 'direct', state: 'ok' });
-      await apply(learned('fd00:244:2::/64', '2001:db8:1::13'));
-      expect(ourRoutes()).toContain(line('2001:db8:1::13'));
-      expect(ourRoutes()).not.toContain(line('2001:db8:1::12'));
-      await apply('fd00:244:2::/64');
+      await plane.apply(learned('fd00:244:2::/64', '2001:db8:1::13'));
+      expect(ourRoutes(machine)).toContain(line('2001:db8:1::13'));
+      expect(ourRoutes(machine)).not.toContain(line('2001:db8:1::12'));
+      await plane.apply('fd00:244:2::/64');
       expect(plane.state('fd00:244:2::/64')).toBeUndefined();
     });
 
     test('a second global address: the route names that of the node', async () => {
       const source = () => plane.route('fd00:244:2::/64').kernel?.source;
       machine.ip('address add 2001:db8:1::5/64 dev eth6');
-      await apply(learned('fd00:244:2::/64', '2001:db8:1::12'));
+      await plane.apply(learned('fd00:244:2::/64', '2001:db8:1::12'));
       await until('it is named', () => source() === ip('2001:db8:1::11'));
       machine.ip('address delete 2001:db8:1::5/64 dev eth6');
       await until('it is not named', () => source() === undefined);
-      expect(ourRoutes()).toContain('fd00:244:2::/64 via 2001:db8:1::12 dev eth6 proto 179 metric 2048');
+      expect(ourRoutes(machine)).toContain(
+        'fd00:244:2::/64 via 2001:db8:1::12 dev eth6 proto 179 metric 2048',
+      );
     });
 
     test.each([
@@ -129,7 +121,7 @@ export function routeSuite(make: () => Machine): void {
       ['RFC 2545: over a link-local next hop', 'fe80::12', { device: 'eth6' }],
     ])('%s', async (_name, via, rest) => {
       for (const to of ['10.244.2.0/24', 'fd00:244:2::/64']) {
-        await apply({ ...learned(to), nextHops: [{ address: ip(via), ...rest }] });
+        await plane.apply({ ...learned(to), nextHops: [{ address: ip(via), ...rest }] });
         expect(plane.route(to)).toMatchObject({
           mode: 'direct',
           state: 'ok',
@@ -138,7 +130,7 @@ export function routeSuite(make: () => Machine): void {
         });
       }
       // What the kernel would take as source over an IPv6 next hop is not defined.
-      expect(ourRoutes()).toContain(
+      expect(ourRoutes(machine)).toContain(
         `10.244.2.0/24 via inet6 ${via} dev eth6 proto 179 src 192.168.1.11 metric 2048`,
       );
     });
@@ -150,8 +142,10 @@ export function routeSuite(make: () => Machine): void {
       ['by an onlink route to itself', '172.31.0.12 via 172.31.0.12 dev eth0 onlink', ' onlink'],
     ])('are direct: %s', async (_name, toNextHop, flag) => {
       machine.ip(`route add ${toNextHop}`);
-      await apply(learned('10.244.2.0/24', '172.31.0.12'));
-      expect(ourRoutes()).toEqual([`10.244.2.0/24 via 172.31.0.12 dev eth0 proto 179 metric 2048${flag}`]);
+      await plane.apply(learned('10.244.2.0/24', '172.31.0.12'));
+      expect(ourRoutes(machine)).toEqual([
+        `10.244.2.0/24 via 172.31.0.12 dev eth0 proto 179 metric 2048${flag}`,
+      ]);
       expect(plane.route('10.244.2.0/24')).toMatchObject({ mode: 'direct', state: 'ok' });
     });
   });
@@ -162,7 +156,7 @@ export function routeSuite(make: () => Machine): void {
 
     test('of next hops in use are shown, from the start and as they change, and decide nothing', async () => {
       machine.ip(`neigh replace 192.168.1.12 ${LLADDR} dev eth0 nud stale`);
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       await until('the neighbour is shown', () => shown()[0] === 'stale');
       const listed = () =>
         plane.dataplane.routes().find((row) => row.prefix === prefix('10.244.2.0/24'))?.nextHops[0]
@@ -189,7 +183,7 @@ export function routeSuite(make: () => Machine): void {
       plane = new Plane(machine);
       await plane.dataplane.start();
       plane.dataplane.setNode({ ...FACTS, pools: [] });
-      await apply(learned('10.244.2.0/24', '192.168.1.12'));
+      await plane.apply(learned('10.244.2.0/24', '192.168.1.12'));
       expect(shown()).toEqual(['permanent']);
     });
   });

@@ -5,8 +5,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NodeFacts } from '../../ipip/index.js';
 import { address, address4, prefix } from './addresses.js';
-import { changes, FACTS, learned, onItsOwn, type Plane } from './dataplane-suite.js';
 import { type Machine, must } from './machine.js';
+import { changes, FACTS, learned, onItsOwn, type Plane } from './plane.js';
 
 const DEVICE = 'podroute0';
 /** The route through the tunnel, by the source and the MTU that it names. */

@@ -2,10 +2,10 @@
  * A data plane in virtual time on a kernel that fails once: what its suites wait for comes after as much time as it needs.
  */
 
-import { Plane } from './dataplane-suite.js';
 import { FakeClock } from './fake-clock.js';
 import { type Fault, FaultyKernel } from './faulty-kernel.js';
 import type { Machine } from './machine.js';
+import { Plane } from './plane.js';
 
 /** Longer than any pause between two tries of a route, of the tunnel or of a reading, and shorter than the 90 s of a
  * read-back: what is put right is put right for a reason. */

@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { plainCrossroads } from '../../support/crossroads.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { RealMachine } from '../../support/machine.js';
 import { multipathSuite } from '../../support/multipath-suite.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 
 describe.each(['ipv4', 'ipv6'] as const)('%s: three plain next hops', (family) => {
   multipathSuite(() => plainCrossroads(family));

@@ -9,9 +9,9 @@ import { expect, test } from 'vitest';
 import { forEachMessage } from '../../../ipip/kernel/codec.js';
 import { NetlinkSocket } from '../../../ipip/kernel/socket.js';
 import { inNamespace } from '../../lab/libc.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { RealMachine } from '../../support/machine.js';
 import { Namespace } from '../../support/netns.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 import { until } from '../../support/until.js';
 
 const BURST = 10_000;

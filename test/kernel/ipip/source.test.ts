@@ -4,9 +4,9 @@
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { address4, address6 } from '../../support/addresses.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { RealMachine } from '../../support/machine.js';
 import { Namespace } from '../../support/netns.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 
 /** A virtual address in front of the node's: what the kernel chooses by itself, and nobody routes. */
 const VIP = '203.0.113.5/32';

@@ -5,9 +5,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LearnedRoute } from '../../../ipip/index.js';
 import { prefix } from '../../support/addresses.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { must, RealMachine } from '../../support/machine.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 import { until } from '../../support/until.js';
 
 const VIA = '192.168.1.12';

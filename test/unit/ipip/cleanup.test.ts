@@ -3,9 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type CleanupItem, cleanUp } from '../../../ipip/cleanup.js';
 import { defaultDataplaneSettings } from '../../../ipip/index.js';
 import { SettingRecord, volatileStore } from '../../../ipip/setting-record.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { FakeMachine } from '../../support/fake-machine.js';
 import { FakeRuleSets } from '../../support/fake-rule-sets.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 
 let machine: FakeMachine;
 let ruleSets: FakeRuleSets;

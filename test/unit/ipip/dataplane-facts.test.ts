@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { LearnedRoute, NextHopFacts } from '../../../ipip/index.js';
 import { address, address4, prefix } from '../../support/addresses.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { FakeMachine } from '../../support/fake-machine.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 
 const B = '192.168.1.12';
 const C = '192.168.2.13';

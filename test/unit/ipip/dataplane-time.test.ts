@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KernelError, type LearnedRoute, type NodeFacts } from '../../../ipip/index.js';
 import { address, prefix } from '../../support/addresses.js';
-import { changes, FACTS, learned, Plane } from '../../support/dataplane-suite.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import type { FakeCall } from '../../support/fake-kernel.js';
 import { FakeMachine } from '../../support/fake-machine.js';
+import { changes, FACTS, learned, Plane } from '../../support/plane.js';
 
 const START_MS = 1_000_000;
 const SWEEP_MS = 60_000;

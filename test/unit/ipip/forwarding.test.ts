@@ -15,8 +15,8 @@ import {
 } from '../../../ipip/setting-record.js';
 import type { TunnelStatus } from '../../../ipip/types.js';
 import { address, prefix } from '../../support/addresses.js';
-import { FACTS } from '../../support/dataplane-suite.js';
 import { FakeSysctl } from '../../support/fake-machine.js';
+import { FACTS } from '../../support/plane.js';
 
 const V4 = 'net/ipv4/ip_forward';
 const V6 = 'net/ipv6/conf/all/forwarding';

@@ -14,7 +14,7 @@ import { coveringPrefixes, Planner, poolOf } from '../../../ipip/plan.js';
 import type { HostFacts, RoutePlan, TunnelUse } from '../../../ipip/plan-types.js';
 import { SourceAddresses } from '../../../ipip/source-address.js';
 import { address, address4, address6, prefix } from '../../support/addresses.js';
-import { learned } from '../../support/dataplane-suite.js';
+import { learned } from '../../support/plane.js';
 
 const ETH0 = interfaceIndex(2);
 const ETH1 = interfaceIndex(3);

@@ -5,7 +5,7 @@ import type { NodeFacts } from '../../../ipip/index.js';
 import { interfaceIndex, type KernelAddress, type KernelLink } from '../../../ipip/kernel/kernel.js';
 import { describeTunnel, diffTunnel, tunnelProblem, wishForTunnel } from '../../../ipip/tunnel.js';
 import { address, address4, prefix } from '../../support/addresses.js';
-import { FACTS } from '../../support/dataplane-suite.js';
+import { FACTS } from '../../support/plane.js';
 
 const ETH0: KernelLink = { index: interfaceIndex(2), name: 'eth0', up: true, carrier: true, mtuBytes: 1500 };
 const PARAMETERS = {

@@ -4,7 +4,7 @@ import { subnetEnv } from '../../../../agent/runtime/index.js';
 import { interfaceIndex } from '../../../../ipip/kernel/kernel.js';
 import { podMtuBytes } from '../../../../ipip/pod-network.js';
 import { prefix } from '../../../support/addresses.js';
-import { FACTS } from '../../../support/dataplane-suite.js';
+import { FACTS } from '../../../support/plane.js';
 
 const POOLS = [prefix('10.244.0.0/16'), prefix('10.250.0.0/16'), prefix('fd00:244::/48')];
 
