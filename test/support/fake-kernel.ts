@@ -14,16 +14,7 @@
  *
  * It fails on demand.
  */
-import {
-  type IpAddress,
-  isIpv4,
-  isLinkLocal,
-  type Prefix,
-  prefixContainsAddress,
-  prefixFamily,
-  prefixLength,
-  prefixOf,
-} from '../../bgp/net/index.js';
+import { type IpAddress, isIpv4, prefixOf } from '../../bgp/net/index.js';
 import { errnoNumber, type KernelError, kernelError } from '../../ipip/kernel/errors.js';
 import {
   type EventHandler,
@@ -35,7 +26,6 @@ import {
   type KernelEvent,
   type KernelLink,
   type KernelNeighbour,
-  type KernelNextHop,
   type KernelRoute,
   type LinkOperation,
   type Lookup,
@@ -44,6 +34,7 @@ import {
   type RouteOperation,
   type RouteResult,
 } from '../../ipip/kernel/kernel.js';
+import { FakeRoutes } from './fake-routes.js';
 
 /** What can be made to fail: the calls of the port, and each kind of operation. */
 export type FakeCall =
@@ -63,8 +54,10 @@ export class FakeKernel implements Kernel {
   readonly #links = new Map<InterfaceIndex, KernelLink>();
   #addresses: KernelAddress[] = [];
   #neighbours: KernelNeighbour[] = [];
-  /** In the kernel's order: by metric, and in order of arrival where that is the same. */
-  readonly #routes = new Map<Prefix, KernelRoute[]>();
+  readonly #routes = new FakeRoutes({
+    links: this.#links,
+    hasAddress: (address) => this.#addresses.some((entry) => entry.address === address),
+  });
   readonly #failures: { readonly call: FakeCall; readonly error: KernelError }[] = [];
   readonly #hasIpip: boolean;
   #nextIndex = 1;
@@ -130,10 +123,7 @@ export class FakeKernel implements Kernel {
 
   async routes(protocol = 0): Promise<readonly KernelRoute[]> {
     this.#called('routes');
-    const routes = this.allRoutes().filter((route) => protocol === 0 || route.protocol === protocol);
-    // One table after the other.
-    const inOrder = [...routes.filter(isOfIpv4), ...routes.filter((route) => !isOfIpv4(route))];
-    return inOrder.map((route) => this.#asRead(route));
+    return this.#routes.read().filter((route) => protocol === 0 || route.protocol === protocol);
   }
 
   allAddresses(): readonly KernelAddress[] {
@@ -141,7 +131,7 @@ export class FakeKernel implements Kernel {
   }
 
   allRoutes(): readonly KernelRoute[] {
-    return [...this.#routes.values()].flat();
+    return this.#routes.all();
   }
 
   async lookup(addresses: readonly IpAddress[]): Promise<readonly Lookup[]> {
@@ -152,7 +142,7 @@ export class FakeKernel implements Kernel {
   async apply(operations: readonly RouteOperation[]): Promise<readonly RouteResult[]> {
     this.#called('apply');
     return operations.map((operation) => {
-      const error = this.#failure(operation.op) ?? this.#applyRoute(operation);
+      const error = this.#failure(operation.op) ?? this.#routes.apply(operation);
       return error === undefined ? { route: operation.route } : { error };
     });
   }
@@ -199,7 +189,7 @@ export class FakeKernel implements Kernel {
         break;
       case 'deleteLink': {
         const link = this.#link(operation.index);
-        this.#keepRoutes(({ nextHops }) => nextHops.every((hop) => hop.interfaceIndex !== link.index));
+        this.#routes.dropNaming(link.index);
         this.#links.delete(link.index);
         this.#addresses = this.#addresses.filter((entry) => entry.index !== link.index);
         this.#emit({ kind: 'link', change: 'gone', link });
@@ -250,7 +240,7 @@ export class FakeKernel implements Kernel {
   }
 
   setUp(index: InterfaceIndex, up: boolean): void {
-    if (!up) this.#dropRoutesOf(index);
+    if (!up) this.#routes.dropThrough(index);
     this.#changeLink(index, { up, carrier: up });
     if (up) for (const address of this.#addresses) if (address.index === index) this.#addConnected(address);
   }
@@ -283,130 +273,28 @@ export class FakeKernel implements Kernel {
 
   /** What another program does to a route, with its event. */
   foreign(op: 'add' | 'append' | 'replace' | 'delete', route: KernelRoute): void {
-    const known = this.#at(route.prefix).find((other) => sameKey(other, route));
+    const isKnown = this.#routes.hasKeyOf(route);
     const error =
       op === 'append'
-        ? this.#insert(route)
-        : this.#applyRoute({ op: op === 'replace' && known === undefined ? 'add' : op, route });
+        ? this.#routes.insert(route)
+        : this.#routes.apply({ op: op === 'replace' && !isKnown ? 'add' : op, route });
     if (error !== undefined) throw error;
     this.#emit({
       kind: 'route',
       change: op === 'delete' ? 'gone' : 'new',
       route,
-      replaced: op === 'replace' && known !== undefined,
+      replaced: op === 'replace' && isKnown,
     });
   }
 
   /** The route that a packet to `address` takes, down links left aside. */
   match(address: IpAddress): KernelRoute | undefined {
-    let best: KernelRoute | undefined;
-    for (const route of this.allRoutes()) {
-      if (!prefixContainsAddress(route.prefix, address)) continue;
-      if (best === undefined || prefixLength(route.prefix) > prefixLength(best.prefix)) best = route;
-    }
-    return best;
-  }
-
-  #applyRoute({ op, route }: RouteOperation): KernelError | undefined {
-    const routes = this.#at(route.prefix);
-    if (op === 'delete') {
-      const index = routes.findIndex(
-        (other) => sameKey(other, route) && other.protocol === route.protocol && sameHops(other, route),
-      );
-      if (index < 0) return kernelError(3, 'the kernel refused');
-      this.#routes.set(route.prefix, routes.toSpliced(index, 1));
-      return undefined;
-    }
-    const index = routes.findIndex((other) => sameKey(other, route));
-    if (op === 'add') {
-      if (index >= 0) return kernelError(17, 'the kernel refused');
-      return this.#insert(route);
-    }
-    if (index < 0) return kernelError(2, 'the kernel refused');
-    const isElsewhere = (other: KernelRoute, at: number) =>
-      at !== index && sameKey(other, route) && other.protocol === route.protocol && sameHops(other, route);
-    if (prefixFamily(route.prefix) === 'ipv4' && routes.some(isElsewhere))
-      return kernelError(17, 'the kernel refused');
-    const error = this.#checkNextHops(route);
-    if (error === undefined) this.#routes.set(route.prefix, routes.with(index, route));
-    return error;
-  }
-
-  /** What a link takes along for a while stays in a route with other ways out, and is said to be dead. */
-  #asRead(route: KernelRoute): KernelRoute {
-    const isDead = ({ interfaceIndex: index }: KernelNextHop) =>
-      index !== undefined && this.#links.get(index)?.up !== true;
-    if (!route.nextHops.some(isDead)) return route;
-    return {
-      ...route,
-      nextHops: route.nextHops.map((hop) => (isDead(hop) ? { ...hop, state: 'dead' } : hop)),
-    };
-  }
-
-  #insert(route: KernelRoute): KernelError | undefined {
-    const error = this.#checkNextHops(route);
-    if (error !== undefined) return error;
-    const routes = this.#at(route.prefix);
-    const after = routes.findIndex((other) => other.metric > route.metric);
-    this.#routes.set(route.prefix, routes.toSpliced(after < 0 ? routes.length : after, 0, route));
-    return undefined;
-  }
-
-  #checkNextHops(route: KernelRoute): KernelError | undefined {
-    const isTwice = (hop: KernelNextHop, index: number) =>
-      route.nextHops.findIndex((other) => sameWay(other, hop)) !== index;
-    if (prefixFamily(route.prefix) === 'ipv6' && route.nextHops.some(isTwice))
-      return kernelError(17, 'the kernel refused');
-    const { source } = route;
-    if (source !== undefined && !this.#addresses.some(({ address }) => address === source)) {
-      const text = isIpv4(source) ? 'Invalid prefsrc address' : 'Invalid source address';
-      return kernelError(22, 'the kernel refused', text);
-    }
-    for (const hop of route.nextHops) {
-      const link = hop.interfaceIndex === undefined ? undefined : this.#links.get(hop.interfaceIndex);
-      const isOnlink = hop.onlink || hop.gateway === undefined;
-      if (isOnlink && link === undefined) return kernelError(19, 'the kernel refused');
-      if (isOnlink && link?.up === false) {
-        return kernelError(100, 'the kernel refused', 'Nexthop device is not up');
-      }
-      if (hop.onlink || hop.gateway === undefined) continue;
-      if (link?.up !== true) return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
-      if (isLinkLocal(hop.gateway)) continue;
-      // An address of this machine passes: only the main table is asked.
-      const lookup = this.#lookupInMain(hop.gateway);
-      if (lookup.kind === 'unreachable') {
-        return kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway');
-      }
-      if (lookup.kind === 'onlink' && lookup.needsOnlink === true) {
-        return isIpv4(hop.gateway)
-          ? kernelError(101, 'the kernel refused', 'Nexthop has invalid gateway')
-          : kernelError(113, 'the kernel refused');
-      }
-      if (lookup.kind !== 'onlink') {
-        return kernelError(22, 'the kernel refused', 'Nexthop has invalid gateway');
-      }
-    }
-    return undefined;
+    return this.#routes.match(address);
   }
 
   #lookup(address: IpAddress): Lookup {
     if (this.#addresses.some((entry) => entry.address === address)) return { kind: 'local' };
-    return this.#lookupInMain(address);
-  }
-
-  #lookupInMain(address: IpAddress): Lookup {
-    const route = this.match(address);
-    if (route === undefined) return { kind: 'unreachable', reason: 'network is unreachable (ENETUNREACH)' };
-    const hop = route.nextHops.find((candidate) => candidate.gateway !== undefined) ?? route.nextHops[0];
-    if (hop?.interfaceIndex === undefined) {
-      return { kind: 'unreachable', reason: `its route is of type ${route.type}` };
-    }
-    const { prefix } = route;
-    const { interfaceIndex: index } = hop;
-    if (hop.gateway === undefined) return { kind: 'onlink', interfaceIndex: index, prefix };
-    return hop.gateway === address
-      ? { kind: 'onlink', interfaceIndex: index, prefix, needsOnlink: true }
-      : { kind: 'gateway', gateway: hop.gateway, interfaceIndex: index, prefix };
+    return this.#routes.lookup(address);
   }
 
   #addConnected(address: KernelAddress): void {
@@ -422,7 +310,7 @@ export class FakeKernel implements Kernel {
       ...(isIpv4(address.address) ? { source: address.address } : {}),
       nextHops: [{ interfaceIndex: address.index, onlink: false }],
     };
-    if (this.#insert(route) === undefined) {
+    if (this.#routes.insert(route) === undefined) {
       this.#emit({ kind: 'route', change: 'new', route, replaced: false });
     }
   }
@@ -434,40 +322,13 @@ export class FakeKernel implements Kernel {
     const others = this.#addresses.filter((entry) => isPrimaryOf(gone, entry));
     this.#addresses = this.#addresses.filter((entry) => !others.includes(entry));
     const isLast = !this.#addresses.some((entry) => entry.index === address.index);
-    if (isLast && isIpv4(address.address)) this.#dropRoutesOf(address.index);
-    for (const { address: source } of [gone, ...others]) this.#dropSource(source);
+    if (isLast && isIpv4(address.address)) this.#routes.dropThrough(address.index);
+    for (const { address: source } of [gone, ...others]) this.#routes.dropSource(source);
     this.#emit({ kind: 'address' });
-  }
-
-  /** An address that no device has any more: silently, as with all that goes with something else. */
-  #dropSource(source: IpAddress): void {
-    if (this.#addresses.some((entry) => entry.address === source)) return;
-    for (const [prefix, routes] of this.#routes) {
-      const kept = routes.filter((route) => !isIpv4(source) || route.source !== source);
-      this.#routes.set(
-        prefix,
-        kept.map((route) => (route.source === source ? withoutSource(route) : route)),
-      );
-    }
-  }
-
-  /** Silently: the kernel announces none of it. A route with another way out stays, and still names the dead one. */
-  #dropRoutesOf(index: InterfaceIndex): void {
-    const isAlive = ({ interfaceIndex: device }: KernelNextHop) =>
-      device !== index && device !== undefined && this.#links.get(device)?.up === true;
-    this.#keepRoutes(({ nextHops }) => nextHops.length === 0 || nextHops.some(isAlive));
-  }
-
-  #keepRoutes(isKept: (route: KernelRoute) => boolean): void {
-    for (const [prefix, routes] of this.#routes) this.#routes.set(prefix, routes.filter(isKept));
   }
 
   #hasAddress(address: KernelAddress): boolean {
     return this.#addresses.some((entry) => sameAddress(entry, address));
-  }
-
-  #at(prefix: Prefix): KernelRoute[] {
-    return this.#routes.get(prefix) ?? [];
   }
 
   #all(): KernelLink[] {
@@ -517,23 +378,6 @@ export class FakeKernel implements Kernel {
   }
 }
 
-function sameKey(a: KernelRoute, b: KernelRoute): boolean {
-  return a.table === b.table && a.tos === b.tos && a.metric === b.metric;
-}
-
-function sameHops(a: KernelRoute, b: KernelRoute): boolean {
-  const text = (hops: readonly KernelNextHop[]) =>
-    hops
-      .map((hop) => `${hop.gateway}/${hop.interfaceIndex}`)
-      .sort()
-      .join(' ');
-  return a.type === b.type && text(a.nextHops) === text(b.nextHops);
-}
-
-function sameWay(a: KernelNextHop, b: KernelNextHop): boolean {
-  return a.gateway === b.gateway && a.interfaceIndex === b.interfaceIndex;
-}
-
 function sameAddress(a: KernelAddress, b: KernelAddress): boolean {
   return a.index === b.index && a.address === b.address && a.lengthBits === b.lengthBits;
 }
@@ -548,10 +392,4 @@ function isPrimaryOf(entry: KernelAddress, other: KernelAddress): boolean {
     entry.lengthBits === other.lengthBits &&
     prefixOf(entry.address, entry.lengthBits) === prefixOf(other.address, other.lengthBits)
   );
-}
-
-const isOfIpv4 = ({ prefix }: KernelRoute) => prefixFamily(prefix) === 'ipv4';
-
-function withoutSource({ source: _source, ...route }: KernelRoute): KernelRoute {
-  return route;
 }
