@@ -8,7 +8,7 @@ import { formatIpAddress, formatPrefix } from '../bgp/net/index.js';
 import { KernelError } from './kernel/errors.js';
 import type { Kernel, KernelLink, KernelRoute, Sysctl } from './kernel/kernel.js';
 import { NftError, type RuleSets } from './kernel/nft.js';
-import { NAT_FAMILIES, NAT_TABLE, natRemoval } from './nat-rules.js';
+import { NAT_FAMILIES, NAT_STAND_IN, NAT_TABLE, natRemoval } from './nat-rules.js';
 import {
   restoreSetting,
   type SettingChange,
@@ -64,15 +64,18 @@ export async function cleanUp(parts: CleanupParts, dryRun: boolean): Promise<rea
 async function cleanTables({ ruleSets }: CleanupParts, dryRun: boolean): Promise<readonly CleanupItem[]> {
   const items: CleanupItem[] = [];
   for (const family of NAT_FAMILIES) {
-    const item = { kind: 'table', what: `${family} ${NAT_TABLE}` } as const;
+    const item = (name: string) => ({ kind: 'table', what: `${family} ${name}` }) as const;
     try {
-      if ((await ruleSets.list(family, NAT_TABLE)) === undefined) continue;
-      if (!dryRun) await ruleSets.apply(natRemoval(family));
-      items.push({ ...item, outcome: 'removed' });
+      for (const name of [NAT_TABLE, NAT_STAND_IN]) {
+        if ((await ruleSets.list(family, name)) === undefined) continue;
+        if (!dryRun) await ruleSets.apply(natRemoval(family, name));
+        items.push({ ...item(name), outcome: 'removed' });
+      }
     } catch (error) {
       if (!(error instanceof NftError)) throw error;
       // Without nftables there is no table.
-      if (error.code === 'NFT_FAILED') items.push({ ...item, outcome: 'failed', reason: error.message });
+      if (error.code !== 'NFT_FAILED') continue;
+      items.push({ ...item(NAT_TABLE), outcome: 'failed', reason: error.message });
     }
   }
   return items;

@@ -40,16 +40,22 @@ export const NAT_FAMILIES: readonly NatFamily[] = ['ip', 'ip6'];
 export const NAT_TABLE = 'podroute';
 
 /**
- * One transaction that puts the table in the place of whatever there was: no packet meets a state between.
+ * Of the table that is in force while {@link NAT_TABLE} is replaced. A transaction has both tables hooked for a moment, and
+ * a packet that has passed the new one before it takes effect, and meets the old one after, would be masqueraded by neither.
+ */
+export const NAT_STAND_IN = 'podroute-next';
+
+/**
+ * One transaction that puts a table in the place of whatever has its name.
  * @returns undefined where no pool of this family asks for NAT
  */
-export function natRules(facts: NatFacts, family: NatFamily): string | undefined {
+export function natRules(facts: NatFacts, family: NatFamily, name: string = NAT_TABLE): string | undefined {
   const masqueraded = natPools(facts, family);
   if (masqueraded.length === 0) return undefined;
   const nodes = facts.nodes.filter((address) => addressFamily(address) === BGP_FAMILY[family]);
-  return natRemoval(family).concat(
+  return natRemoval(family, name).concat(
     [
-      `table ${family} ${NAT_TABLE} {`,
+      `table ${family} ${name} {`,
       ...set('masqueraded', family, masqueraded.map(formatPrefix)),
       ...set('pools', family, ofFamily(facts.pools, family).map(formatPrefix)),
       ...set('nodes', family, nodes.map(formatIpAddress)),
@@ -73,8 +79,8 @@ function ofFamily(prefixes: readonly Prefix[], family: NatFamily): readonly Pref
 }
 
 /** One transaction that removes the table, whether it is there or not. */
-export function natRemoval(family: NatFamily): string {
-  return `add table ${family} ${NAT_TABLE}\ndelete table ${family} ${NAT_TABLE}\n`;
+export function natRemoval(family: NatFamily, name: string = NAT_TABLE): string {
+  return `add table ${family} ${name}\ndelete table ${family} ${name}\n`;
 }
 
 const BGP_FAMILY = { ip: 'ipv4', ip6: 'ipv6' } as const;

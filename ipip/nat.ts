@@ -9,6 +9,7 @@ import type { DataplaneEvent } from './events.js';
 import { NftError, type RuleSets } from './kernel/nft.js';
 import {
   NAT_FAMILIES,
+  NAT_STAND_IN,
   NAT_TABLE,
   type NatFacts,
   type NatFamily,
@@ -131,6 +132,7 @@ export class OutgoingNat {
   /** @throws NftError */
   async #settleFamily(facts: NatFacts, family: NatFamily): Promise<void> {
     const text = natRules(facts, family);
+    if (!this.#loaded.has(family)) await this.#removeStandIn(family);
     const listing = await this.#ruleSets.list(family, NAT_TABLE);
     const loaded = this.#loaded.get(family);
     if (text === undefined) {
@@ -142,7 +144,7 @@ export class OutgoingNat {
     }
     const isNew = text !== loaded?.text;
     if (!isNew && listing === loaded?.listing) return;
-    await this.#ruleSets.apply(text);
+    await this.#replace(facts, family, text, listing !== undefined);
     this.#loaded.set(family, { text, listing: await this.#ruleSets.list(family, NAT_TABLE) });
     if (isNew) {
       this.#report({ kind: 'natChanged', family, masqueraded: natPools(facts, family) });
@@ -150,6 +152,20 @@ export class OutgoingNat {
       this.#repairs++;
       this.#report({ kind: 'natRepaired', family });
     }
+  }
+
+  /** While there are rules, others of the same content are in force until the new ones are. */
+  async #replace(facts: NatFacts, family: NatFamily, text: string, isThere: boolean): Promise<void> {
+    const standIn = isThere ? natRules(facts, family, NAT_STAND_IN) : undefined;
+    if (standIn !== undefined) await this.#ruleSets.apply(standIn);
+    await this.#ruleSets.apply(text);
+    if (standIn !== undefined) await this.#ruleSets.apply(natRemoval(family, NAT_STAND_IN));
+  }
+
+  /** An earlier run may have ended in the middle of a change. */
+  async #removeStandIn(family: NatFamily): Promise<void> {
+    if ((await this.#ruleSets.list(family, NAT_STAND_IN)) === undefined) return;
+    await this.#ruleSets.apply(natRemoval(family, NAT_STAND_IN));
   }
 
   /** A failure is told once, and again when its reason is another one. */

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { DataplaneEvent } from '../../../ipip/events.js';
 import { OutgoingNat } from '../../../ipip/nat.js';
-import { type NatFacts, natRules } from '../../../ipip/nat-rules.js';
+import { NAT_STAND_IN, type NatFacts, natRemoval, natRules } from '../../../ipip/nat-rules.js';
 import { address, prefix } from '../../support/addresses.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { FakeRuleSets } from '../../support/fake-rule-sets.js';
@@ -100,7 +100,14 @@ describe('the keeper', () => {
     expect(ruleSets.applied).toHaveLength(1);
     const more = { ...FACTS, nodes: [...FACTS.nodes, address('192.168.1.13')] };
     await set(more);
-    expect(ruleSets.applied).toEqual([natRules(FACTS, 'ip'), natRules(more, 'ip')]);
+    // Others of the same content are in force while these are replaced.
+    expect(ruleSets.applied).toEqual([
+      natRules(FACTS, 'ip'),
+      natRules(more, 'ip', NAT_STAND_IN),
+      natRules(more, 'ip'),
+      natRemoval('ip', NAT_STAND_IN),
+    ]);
+    expect([...ruleSets.tables.keys()]).toEqual(['ip']);
     expect(nat.status()).toEqual({ state: 'on', reason: '', pools: FACTS.masqueraded, repairs: 0 });
   });
 
@@ -111,6 +118,7 @@ describe('the keeper', () => {
     expect(events.at(-1)).toEqual({ kind: 'natChanged', family: 'ip', masqueraded: [] });
     expect(nat.status().state).toBe('off');
     ruleSets.tables.set('ip6', 'of an earlier run');
+    ruleSets.tables.set(`ip6 ${NAT_STAND_IN}`, 'of a run that ended in the middle of a change');
     const next = new OutgoingNat({ ruleSets, clock, report: (event) => events.push(event) });
     next.set(NONE);
     await next.settled();
