@@ -113,9 +113,9 @@ export const METRICS: readonly Metric[] = [
   perRoute('podroute_routes', 'Routes by state.', 'state', ROUTE_STATES),
   perRoute('podroute_routes_by_mode', 'Routes by the way packets leave.', 'mode', ROUTE_MODES),
   single(
-    'gauge',
-    'podroute_kernel_drift',
-    'Differences between the wanted and the actual kernel state at the last read back.',
+    'counter',
+    'podroute_kernel_drift_total',
+    'Routes of ours that were found missing or altered in the kernel, and put right.',
     ({ status }) => status.dataplane.drift,
   ),
   single(

@@ -45,7 +45,9 @@ export const AgentStatus = record({
   dataplane: record({
     enabled: Type.Boolean(),
     tunnel: orNull(Tunnel, 'null: no route needs one'),
-    drift: count('differences between the wanted and the actual kernel state at the last read back'),
+    drift: count(
+      'routes of ours that were found missing or altered in the kernel since the start, and put right',
+    ),
     failures: count('kernel operations that failed since the start'),
     lastError: orNull(Failure),
     nat: orNull(Nat, 'null: no pool asks for outgoing NAT'),

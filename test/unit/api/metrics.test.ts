@@ -85,7 +85,7 @@ describe('GET /metrics', () => {
     for (const [name, value] of Object.entries(perPeer)) {
       expect(valuesOf(samples, name)['node-b'], name).toBe(value);
     }
-    expect(valuesOf(samples, 'podroute_kernel_drift')).toEqual({ '': 1 });
+    expect(valuesOf(samples, 'podroute_kernel_drift_total')).toEqual({ '': 1 });
     expect(valuesOf(samples, 'podroute_kernel_failures_total')).toEqual({ '': 2 });
     expect(valuesOf(samples, 'podroute_nat_state')).toEqual({ off: 0, pending: 0, on: 0, failed: 1 });
     expect(valuesOf(samples, 'podroute_nat_repairs_total')).toEqual({ '': 2 });
