@@ -234,7 +234,7 @@ describe('the restarting speaker (RFC 4724 section 4.1)', () => {
     expect(a.speaker.recovering).toBe(false);
   });
 
-  test('does not wait for a peer that is down: recovery ends after 60 s', async () => {
+  test('does not wait for a peer that is down: recovery ends after 60 s, and with it the R bit', async () => {
     const mesh = new MemoryMesh();
     const a = await mesh.member({ address: '192.168.1.11', restarted: true });
     const b = await mesh.member({ address: '192.168.1.12' });
@@ -243,6 +243,11 @@ describe('the restarting speaker (RFC 4724 section 4.1)', () => {
     expect(a.speaker.recovering).toBe(true);
     mesh.clock.advance(2 * SECOND);
     expect(a.speaker.recovering).toBe(false);
+    b.speaker.setPeers([peerConfig(b, a)]);
+    mesh.clock.advance(10 * SECOND);
+    // No R bit after the recovery, nor of a speaker that has not restarted.
+    expect(peer(b, a).session?.gracefulRestart?.restarting).toBe(false);
+    expect(peer(a, b).session?.gracefulRestart?.restarting).toBe(false);
   });
 });
 
