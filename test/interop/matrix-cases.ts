@@ -207,7 +207,7 @@ export const CASES: readonly Case[] = [
     },
   },
   {
-    name: 'the agent resets the session, Cease/4 (RFC 4486); it comes back',
+    name: 'the agent resets the session; it comes back',
     async run(column) {
       const { flaps } = (await column.peer()).counters;
       await column.administer('reset');
