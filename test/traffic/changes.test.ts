@@ -27,8 +27,8 @@ const WINDOW_MS = 1000;
 const POLL_MS = 200;
 /** The agent hears of it by an event; its next look by itself would be after 90 s. */
 const FOLLOW_MS = 5000;
-/** Longer than the MTU takes to change twice. */
-const PACED_SECONDS = 6;
+/** Slow enough that a transfer sees the MTU change; how long the changes take is for nobody to know. */
+const PACED_SECONDS = 3;
 
 withIpip(import.meta.url, { timeoutMs: 420_000, memoryMib: 1536, figures: FIGURE }, () => {
   describe('a mesh around which things change', { timeout: 120_000 }, () => {
@@ -68,25 +68,32 @@ withIpip(import.meta.url, { timeoutMs: 420_000, memoryMib: 1536, figures: FIGURE
 
       test('is followed by every tunnel while packets flow, down and up, without a restart', async () => {
         const flows = [...mesh.between('pod-a1', 'pod-d1'), ...mesh.between('pod-b1', 'pod-e1')];
-        const bulk = (from: string, to: string) =>
-          transfer(
-            mesh.lab,
-            { from, to, address: mesh.addressOf(to), bytes: 10_000_000, overSeconds: PACED_SECONDS },
-            30_000,
-          );
+        let isBack = false;
+        /** One transfer after another until the MTU is back: every change meets one that is under way. */
+        async function bulk(from: string, to: string): Promise<TransferResult[]> {
+          const order = {
+            from,
+            to,
+            address: mesh.addressOf(to),
+            bytes: 10_000_000,
+            overSeconds: PACED_SECONDS,
+          };
+          const results: TransferResult[] = [];
+          do results.push(await transfer(mesh.lab, order, 30_000));
+          while (!isBack);
+          return results;
+        }
         let results: readonly TransferResult[] = [];
         await stage.losesNothing('the MTU of net-a to 1300 and back', flows, async () => {
-          const began = performance.now();
           const transfers = Promise.all([bulk('pod-a1', 'pod-d1'), bulk('pod-d1', 'pod-b1')]);
           await setUnderlayMtu(1300);
           await tunnelsFollow(1280);
           await setUnderlayMtu(1500);
           await tunnelsFollow(1480);
-          // Or the transfers would have seen none of it.
-          expect(performance.now() - began).toBeLessThan(PACED_SECONDS * 1000);
-          results = await transfers;
+          isBack = true;
+          results = (await transfers).flat();
         });
-        expect(results.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+        expect(results.filter(({ fault }) => fault !== undefined)).toEqual([]);
         for (const { seconds } of results)
           figure(`10 MB by TCP, paced over ${PACED_SECONDS} s, meanwhile: ${seconds.toFixed(2)} s`);
       });
