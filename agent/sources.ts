@@ -47,9 +47,12 @@ export class Sources {
 
   /** The first state of the resources; they are watched from then on. Called once. */
   readResources(): Promise<ResourcesResult> {
-    return this.#datastore.start((result) => {
-      if (this.#follower === undefined) this.#newest = result;
-      else this.#follower.resourcesChanged(result);
+    return this.#datastore.start({
+      resourcesChanged: (result) => {
+        if (this.#follower === undefined) this.#newest = result;
+        else this.#follower.resourcesChanged(result);
+      },
+      healthChanged: () => {},
     });
   }
 

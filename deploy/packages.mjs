@@ -15,7 +15,9 @@ const LAB = ['iproute2', 'iputils-ping', 'bird2', 'tcpdump'];
 const ROUTERS = ['frr', 'gobgpd', 'openbgpd', 'exabgp'];
 /** Outgoing NAT, and the settings of a machine before and after. */
 const HOST = ['nftables', 'procps'];
-const SETS = { lab: LAB, test: [...LAB, ...ROUTERS, ...HOST] };
+/** The other store, with certificates for it, and what makes pods. */
+const CLUSTER = ['redis-server', 'openssl', 'containernetworking-plugins'];
+const SETS = { lab: LAB, test: [...LAB, ...ROUTERS, ...HOST, ...CLUSTER] };
 
 /** The command that asks for a set, and how to go on without this installer. */
 const COMMANDS = {
@@ -36,6 +38,7 @@ const UNITS = {
   gobgpd: 'gobgpd.service',
   openbgpd: 'openbgpd.service',
   exabgp: 'exabgp.service',
+  'redis-server': 'redis-server.service',
 };
 
 const set = process.argv[2];

@@ -20,7 +20,7 @@ export const check: Command = {
     if (path === undefined) throw new UsageError('name the file or the folder to check');
     const created = createDatastore(path);
     if ('problem' in created) throw new UsageError(created.problem);
-    const result = await created.datastore.start(() => {});
+    const result = await created.datastore.start({ resourcesChanged: () => {}, healthChanged: () => {} });
     await created.datastore.stop();
     if ('errors' in result) {
       io.stderr.write(`${checkText(result.errors)}\n`);

@@ -5,7 +5,14 @@
  */
 import { parseResources, type ResourcesResult } from '../resources/index.js';
 import { readManifests, type Snapshot } from './file-reader.js';
-import type { Datastore, ResourcesListener } from './types.js';
+import {
+  type CommitResult,
+  type Datastore,
+  type StoredResource,
+  StoreError,
+  type StoreFollower,
+  type StoreHealth,
+} from './types.js';
 import { WatchedReading, type WatchedSnapshot, type WatchOptions } from './watched-reading.js';
 
 export type FileDatastoreOptions = WatchOptions;
@@ -16,24 +23,37 @@ type WatchedManifests = Snapshot & WatchedSnapshot;
 export class FileDatastore implements Datastore {
   readonly name: string;
   readonly #watched: WatchedReading<WatchedManifests>;
-  #onChange: ResourcesListener | undefined;
+  readonly #startedAtMs = Date.now();
+  #follower: StoreFollower | undefined;
 
   constructor(path: string, options: Partial<FileDatastoreOptions> = {}) {
     this.name = `file:${path}`;
     this.#watched = new WatchedReading(
       () => readWatched(path),
-      (snapshot) => this.#onChange?.(parseSnapshot(snapshot)),
+      (snapshot) => this.#follower?.resourcesChanged(parseSnapshot(snapshot)),
       options,
     );
   }
 
-  async start(onChange: ResourcesListener): Promise<ResourcesResult> {
-    this.#onChange = onChange;
+  async start(follower: StoreFollower): Promise<ResourcesResult> {
+    this.#follower = follower;
     return parseSnapshot(await this.#watched.read());
   }
 
+  health(): StoreHealth {
+    return { state: 'ok', reason: '', sinceMs: this.#startedAtMs, notes: [] };
+  }
+
+  async list(): Promise<readonly StoredResource[]> {
+    throw new StoreError(`${this.name} cannot be listed; read the file`);
+  }
+
+  async commit(): Promise<CommitResult> {
+    throw new StoreError(`${this.name} cannot be written; edit the file`);
+  }
+
   async stop(): Promise<void> {
-    this.#onChange = undefined;
+    this.#follower = undefined;
     await this.#watched.stop();
   }
 }

@@ -3,5 +3,23 @@
  */
 export { createDatastore, type DatastoreResult } from './create.js';
 export type { FileDatastoreOptions } from './file.js';
-export type { Datastore, ResourcesListener } from './types.js';
+export {
+  type Beat,
+  type BeatOrder,
+  blockName,
+  type Change,
+  type ClaimOrder,
+  type ClaimResult,
+  type CommitResult,
+  type Conflict,
+  type Datastore,
+  type Manifest,
+  type Registry,
+  type ResourceKey,
+  type Sign,
+  type StoredResource,
+  StoreError,
+  type StoreFollower,
+  type StoreHealth,
+} from './types.js';
 export { WatchedReading, type WatchedSnapshot, type WatchOptions } from './watched-reading.js';

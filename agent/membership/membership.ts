@@ -12,6 +12,7 @@ import {
   type IpAddress,
   type Ipv4,
   isLinkLocal,
+  type Prefix,
   prefixOf,
 } from '../../bgp/net/index.js';
 import {
@@ -61,7 +62,7 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
     listenPort: configuration.listenPort,
     ...(configuration.bindMode === 'NodeIP' && { listenAddress: own.ipv4.address }),
     ...(own.routeReflectorClusterId !== undefined && { clusterId: own.routeReflectorClusterId }),
-    blocks: [...own.podCIDRs].sort(comparePrefixes),
+    blocks: blocksOf(resources, own),
     advertisements: configuration.advertisements,
     prefixCommunities: configuration.prefixCommunities,
     pools: resources.pools,
@@ -77,6 +78,12 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
     dynamicPeers: planDynamicPeers(resources, own),
   };
   return { membership };
+}
+
+/** What is written with the node, and what it has claimed. */
+function blocksOf({ blocks }: Resources, own: NodeResource): readonly Prefix[] {
+  const claimed = blocks.filter(({ node, state }) => node === own.name && state === 'confirmed');
+  return [...own.podCIDRs, ...claimed.map(({ cidr }) => cidr)].sort(comparePrefixes);
 }
 
 function unknownNode(resources: Resources, nodeName: string): string {

@@ -40,6 +40,7 @@ const RULES: readonly Rule[] = [
   oneNodePerAddress,
   oneNodePerBlock,
   everyBlockInItsPool,
+  everyClaimInItsPool,
   poolsApart,
   poolsApartFromNodeNetworks,
   peersNameNodes,
@@ -135,17 +136,25 @@ function overlaps(claims: readonly Claim[]): { readonly inner: Claim; readonly o
   return found;
 }
 
-function blockClaims({ nodes }: Draft): Claim[] {
-  return nodes.flatMap((owner) =>
-    owner.resource.podCIDRs.map((prefix, index) => ({ prefix, owner, path: ['spec', 'podCIDRs', index] })),
-  );
+function blockClaims({ nodes, blocks }: Draft): Claim[] {
+  return [
+    ...nodes.flatMap((owner) =>
+      owner.resource.podCIDRs.map((prefix, index) => ({ prefix, owner, path: ['spec', 'podCIDRs', index] })),
+    ),
+    ...blocks.map((owner) => ({ prefix: owner.resource.cidr, owner, path: ['spec', 'cidr'] })),
+  ];
 }
 
+/** Of two that overlap the later one is at fault. */
 function oneNodePerBlock(draft: Draft): Finding[] {
-  return overlaps(blockClaims(draft)).map(({ inner, outer }) => {
-    const relation = inner.prefix === outer.prefix ? 'is' : `overlaps ${formatPrefix(outer.prefix)},`;
-    const message = `${formatPrefix(inner.prefix)} ${relation} a pod subnet of ${nameOf(outer.owner, outer.path)} too; give each node its own`;
-    return finding(inner.owner, inner.path, message);
+  const claims = blockClaims(draft);
+  const age = new Map(claims.map((claim, index) => [claim, index]));
+  const ageOf = (claim: Claim) => age.get(claim) ?? 0;
+  return overlaps(claims).map(({ inner, outer }) => {
+    const [first, second] = ageOf(outer) < ageOf(inner) ? [outer, inner] : [inner, outer];
+    const relation = inner.prefix === outer.prefix ? 'is' : `overlaps ${formatPrefix(first.prefix)},`;
+    const message = `${formatPrefix(second.prefix)} ${relation} a pod subnet of ${nameOf(first.owner, first.path)} too; give each node its own`;
+    return finding(second.owner, second.path, message);
   });
 }
 
@@ -169,6 +178,27 @@ function everyBlockInItsPool({ nodes, pools }: Draft): Finding[] {
       return [finding(node, path, message)];
     }),
   );
+}
+
+/** A claim outlives its pool, or a change of its node's labels: it goes on being used until it is released. */
+function everyClaimInItsPool({ blocks, pools, nodes }: Draft): Finding[] {
+  const path = ['spec', 'cidr'];
+  return blocks.flatMap((block) => {
+    const { cidr, node: nodeName } = block.resource;
+    const pool = pools.find(({ resource }) => prefixContains(resource.cidr, cidr));
+    const node = nodes.find(({ resource }) => resource.name === nodeName);
+    const problem =
+      pool === undefined
+        ? 'lies in no IPPool, so that no other node imports it'
+        : pool.resource.disabled
+          ? `lies in the disabled ${nameOf(pool)}: no other node imports it`
+          : node !== undefined && !selects(pool.resource.nodeSelector, node.resource.labels)
+            ? `lies in ${nameOf(pool)}, whose nodeSelector does not match ${nodeName}`
+            : undefined;
+    if (problem === undefined) return [];
+    const message = `${formatPrefix(cidr)} ${problem}; release it, or change the pool`;
+    return [finding(block, path, message, 'warning')];
+  });
 }
 
 function poolsApart({ pools }: Draft): Finding[] {

@@ -1,8 +1,14 @@
 /**
  * The door of agent/resources: manifests of cluster resources as checked values. Pure.
  */
-export { type ConfigError, checkText, formatConfigError, type ManifestFile } from '../schema/index.js';
-export { parseResources } from './parse.js';
+export {
+  type ConfigError,
+  checkText,
+  formatConfigError,
+  type LocatedDocument,
+  type ManifestFile,
+} from '../schema/index.js';
+export { parseDocuments, parseResources } from './parse.js';
 export { readName } from './readers.js';
 export { hasPeer } from './select-nodes.js';
 export { type Labels, parseSelector, type Selector, type SelectorResult, selects } from './selector.js';
@@ -11,6 +17,7 @@ export type {
   BgpFilter,
   BgpFilterRule,
   BgpPeer,
+  BlockAffinity,
   InterfaceAddress,
   IpipMode,
   IpPool,

@@ -11,9 +11,16 @@ import { buildConfiguration, configurationRules } from './configuration.js';
 import { bgpFilterSpec } from './filter-schema.js';
 import { buildFilter, filterRules } from './filters.js';
 import { buildPeer, peerRules } from './peers.js';
-import { bgpConfigurationSpec, bgpPeerSpec, ipPoolSpec, metadataSchema, nodeSpec } from './schemas.js';
+import {
+  bgpConfigurationSpec,
+  bgpPeerSpec,
+  blockAffinitySpec,
+  ipPoolSpec,
+  metadataSchema,
+  nodeSpec,
+} from './schemas.js';
 import type { Labels } from './selector.js';
-import type { BgpConfiguration, BgpFilter, BgpPeer, IpPool, NodeResource } from './types.js';
+import type { BgpConfiguration, BgpFilter, BgpPeer, BlockAffinity, IpPool, NodeResource } from './types.js';
 
 /** A resource with its name for error messages and the way back to its lines. */
 export interface Located<T> {
@@ -36,6 +43,7 @@ export interface Draft {
   readonly configurations: Located<BgpConfiguration>[];
   readonly peers: Located<BgpPeer>[];
   readonly filters: Located<BgpFilter>[];
+  readonly blocks: Located<BlockAffinity>[];
 }
 
 /** What a kind makes of one document. */
@@ -114,6 +122,15 @@ export const KINDS: ReadonlyMap<string, KindReader> = new Map([
   [
     'BGPFilter',
     kind({ spec: bgpFilterSpec, rules: filterRules, build: buildFilter, list: (draft) => draft.filters }),
+  ],
+  [
+    'BlockAffinity',
+    kind({
+      spec: blockAffinitySpec,
+      rules: () => [],
+      build: ({ cidr, node, state }, { name }) => ({ name, cidr, node, state }),
+      list: (draft) => draft.blocks,
+    }),
   ],
 ]);
 

@@ -7,6 +7,7 @@
 import {
   type ConfigError,
   didYouMean,
+  type Fault,
   type LocatedDocument,
   type ManifestFile,
   type Path,
@@ -30,20 +31,25 @@ const DEFAULT_CONFIGURATION: BgpConfiguration = {
   mesh: {},
 };
 
+/** What one document says, seen alone. */
+interface DocumentReading {
+  readonly origin: Origin;
+  readonly errors: readonly ConfigError[];
+  readonly warnings: readonly ConfigError[];
+  /** Adds it, even where only the version is wrong: the others are then checked against it all the same. */
+  readonly addTo: (draft: Draft) => void;
+}
+
 /**
  * Reads all files as one set of resources.
  * @returns the resources with warnings, or all errors, ordered by file and line.
  */
 export function parseResources(files: readonly ManifestFile[]): ResourcesResult {
-  const errors: ConfigError[] = [];
-  const warnings: ConfigError[] = [];
-  const draft: Draft = { nodes: [], pools: [], configurations: [], peers: [], filters: [] };
-
-  for (const file of files) {
-    const { documents, errors: syntaxErrors } = readDocuments(file);
-    errors.push(...syntaxErrors);
-    for (const document of documents) readResource(document, draft, errors, warnings);
-  }
+  const read = files.map(readDocuments);
+  const readings = read.flatMap(({ documents }) => documents).map(readingOf);
+  const errors = [...read.flatMap((file) => file.errors), ...readings.flatMap((reading) => reading.errors)];
+  const warnings = readings.flatMap((reading) => reading.warnings);
+  const draft = draftOf(readings);
   for (const { origin, path, message, severity } of crossCheck(draft)) {
     (severity === 'error' ? errors : warnings).push(errorAt(origin, path, message));
   }
@@ -54,36 +60,94 @@ export function parseResources(files: readonly ManifestFile[]): ResourcesResult 
     const [first] = files;
     errors.push(first === undefined ? { path: '', message } : { file: first.path, path: '', message });
   }
-  if (errors.length > 0) return { errors: inOrder(errors, files) };
-  return { resources: complete(draft), warnings: inOrder(warnings, files) };
+  const order = files.map(({ path }) => path);
+  if (errors.length > 0) return { errors: inOrder(errors, order) };
+  return { resources: complete(draft), warnings: inOrder(warnings, order), leftOut: [] };
 }
 
-function readResource(
-  document: LocatedDocument,
-  draft: Draft,
-  errors: ConfigError[],
-  warnings: ConfigError[],
-): void {
+/** What nodes write of themselves: one that is wrong is no reason for the others to stand still. */
+const WRITTEN_BY_NODES: ReadonlySet<string> = new Set(['Node', 'BlockAffinity']);
+
+/**
+ * Reads what a store that nodes enter themselves into has, as one set of resources. A Node or a BlockAffinity that is
+ * wrong, or that contradicts an earlier one, is left out, and every reader leaves out the same.
+ * @param documents the oldest first: who came first, stays. None at all is an empty cluster, and right.
+ */
+export function parseDocuments(documents: readonly LocatedDocument[]): ResourcesResult {
+  const order = documents.map(({ file }) => file);
+  const errors: ConfigError[] = [];
+  const leftOut: ConfigError[] = [];
+  let readings = documents.map(readingOf);
+  for (const { origin, errors: own } of readings) {
+    (WRITTEN_BY_NODES.has(origin.kind) ? leftOut : errors).push(...own);
+  }
+  for (;;) {
+    const draft = draftOf(readings);
+    const findings = crossCheck(draft);
+    const faults = findings.filter(({ severity }) => severity === 'error');
+    const losers = new Map(
+      faults.filter(({ origin }) => WRITTEN_BY_NODES.has(origin.kind)).map((fault) => [fault.origin, fault]),
+    );
+    // One that goes may be the reason of what is said of the others.
+    if (losers.size > 0) {
+      for (const { origin, path, message } of losers.values()) leftOut.push(errorAt(origin, path, message));
+      readings = readings.filter(({ origin }) => !losers.has(origin));
+      continue;
+    }
+    errors.push(...faults.map(({ origin, path, message }) => errorAt(origin, path, message)));
+    if (errors.length > 0) return { errors: inOrder(errors, order) };
+    const warnings = [
+      ...readings.flatMap((reading) => reading.warnings),
+      ...findings.map(({ origin, path, message }) => errorAt(origin, path, message)),
+    ];
+    return {
+      resources: complete(draft),
+      warnings: inOrder(warnings, order),
+      leftOut: inOrder(leftOut, order),
+    };
+  }
+}
+
+function draftOf(readings: readonly DocumentReading[]): Draft {
+  const draft: Draft = { nodes: [], pools: [], configurations: [], peers: [], filters: [], blocks: [] };
+  for (const reading of readings) reading.addTo(draft);
+  return draft;
+}
+
+/** A store hands on the same document as long as nobody changes it. */
+const readings = new WeakMap<LocatedDocument, DocumentReading>();
+
+function readingOf(document: LocatedDocument): DocumentReading {
+  const known = readings.get(document) ?? readDocument(document);
+  readings.set(document, known);
+  return known;
+}
+
+function readDocument(document: LocatedDocument): DocumentReading {
   const origin = originOf(document);
   const { apiVersion, kind } = document.value;
-  const report = (path: Path, message: string) => errors.push(errorAt(origin, path, message));
-
+  const faulty = (...faults: readonly Fault[]): DocumentReading => ({
+    origin,
+    errors: faults.map(({ path, message }) => errorAt(origin, path, message)),
+    warnings: [],
+    addTo: () => {},
+  });
   const read = typeof kind === 'string' ? KINDS.get(kind) : undefined;
-  if (kind === undefined || read === undefined) {
-    report(['kind'], kindProblem(kind));
-    return;
-  }
-  if (apiVersion !== API_VERSION) {
-    const found = apiVersion === undefined ? 'is missing' : `${quote(apiVersion)} is not supported`;
-    report(['apiVersion'], `${found}; write apiVersion: ${API_VERSION}`);
-  }
+  if (kind === undefined || read === undefined) return faulty({ path: ['kind'], message: kindProblem(kind) });
   const reading = read(document.value);
-  if ('faults' in reading) {
-    for (const fault of reading.faults) report(fault.path, fault.message);
-    return;
-  }
-  warnings.push(...reading.warnings.map((warning) => errorAt(origin, warning.path, warning.message)));
-  reading.addTo(draft, origin);
+  const faults = [...versionFaults(apiVersion), ...('faults' in reading ? reading.faults : [])];
+  if ('faults' in reading) return faulty(...faults);
+  return {
+    ...faulty(...faults),
+    warnings: reading.warnings.map((warning) => errorAt(origin, warning.path, warning.message)),
+    addTo: (draft) => reading.addTo(draft, origin),
+  };
+}
+
+function versionFaults(apiVersion: unknown): readonly Fault[] {
+  if (apiVersion === API_VERSION) return [];
+  const found = apiVersion === undefined ? 'is missing' : `${quote(apiVersion)} is not supported`;
+  return [{ path: ['apiVersion'], message: `${found}; write apiVersion: ${API_VERSION}` }];
 }
 
 function kindProblem(kind: unknown): string {
@@ -116,8 +180,8 @@ function errorAt(origin: Origin, path: Path, message: string): ConfigError {
   };
 }
 
-function inOrder(errors: readonly ConfigError[], files: readonly ManifestFile[]): ConfigError[] {
-  const rank = new Map(files.map((file, index) => [file.path, index]));
+function inOrder(errors: readonly ConfigError[], order: readonly string[]): ConfigError[] {
+  const rank = new Map(order.map((file, index) => [file, index]));
   const rankOf = (error: ConfigError) => rank.get(error.file ?? '') ?? -1;
   return [...errors].sort((a, b) => rankOf(a) - rankOf(b) || (a.line ?? 0) - (b.line ?? 0));
 }
@@ -129,6 +193,7 @@ function complete(draft: Draft): Resources {
     configuration: draft.configurations[0]?.resource ?? DEFAULT_CONFIGURATION,
     peers: byName(draft.peers),
     filters: byName(draft.filters),
+    blocks: byName(draft.blocks),
   };
 }
 

@@ -92,9 +92,8 @@ export const nodeSpec = mapping(
               description: 'AS number of this node; by default that of the BGPConfiguration.',
             }),
           ),
-          ipv4IPIPTunnelAddr: withoutEffect(
-            'has no effect: the tunnel address of podroute is the network address of the first block of the node',
-            "Calico's tunnel address.",
+          ipv4IPIPTunnelAddr: descriptive(
+            'The address of the tunnel, written by the agent: the network address of the first block of the node.',
           ),
           routeReflectorClusterID: Type.Optional(
             text(readClusterId, {
@@ -120,6 +119,21 @@ export const nodeSpec = mapping(
     vxlanTunnelMACAddrV6: refused(NO_VXLAN, 'VXLAN. Not supported.'),
   },
   { description: 'A machine of the cluster.', default: {} },
+);
+
+/** A pod subnet that a node has claimed. */
+export const blockAffinitySpec = mapping(
+  {
+    cidr: text(readPrefix, { description: 'The pod subnet.', example: 'cidr: 10.244.1.0/24' }),
+    node: text(readName, { description: 'The node that has it.', example: 'node: node-a' }),
+    state: oneOf(['confirmed', 'pending', 'pendingDeletion'], {
+      description: 'Only a confirmed one is announced; in the other states it is taken all the same.',
+      default: 'confirmed',
+    }),
+    type: descriptive('What the block is of: a host.'),
+    deleted: descriptive('Bookkeeping of Calico.'),
+  },
+  { description: 'A pod subnet of a node.' },
 );
 
 /** A range that pod subnets come from. */

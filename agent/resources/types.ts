@@ -27,8 +27,17 @@ export interface NodeResource {
   readonly asNumber?: number;
   /** Present: this node is a route reflector of that cluster (RFC 4456) and takes no part in the mesh. */
   readonly routeReflectorClusterId?: Ipv4;
-  /** Ours: the pod subnets that this node owns and announces. */
+  /** Ours: the pod subnets that this node owns and announces, beside those of its BlockAffinities. */
   readonly podCIDRs: readonly Prefix[];
+}
+
+/** A pod subnet that a node has claimed from a pool. */
+export interface BlockAffinity {
+  readonly name: string;
+  readonly cidr: Prefix;
+  readonly node: string;
+  /** `confirmed`: the node has it and announces it. The others are taken, and announced by nobody. */
+  readonly state: 'confirmed' | 'pending' | 'pendingDeletion';
 }
 
 /** When a route into a pool goes through the IPIP tunnel. `CrossSubnet`: only where the next hop is behind a router. */
@@ -186,9 +195,17 @@ export interface Resources {
   readonly configuration: BgpConfiguration;
   readonly peers: readonly BgpPeer[];
   readonly filters: readonly BgpFilter[];
+  readonly blocks: readonly BlockAffinity[];
 }
 
-/** Either all of it is right, or everything that is wrong with it. A warning names what is accepted without effect. */
+/**
+ * Either all of it is right, or everything that is wrong with it. A warning names what is accepted without effect,
+ * `leftOut` what nodes have written of themselves that cannot be, with the reason.
+ */
 export type ResourcesResult =
-  | { readonly resources: Resources; readonly warnings: readonly ConfigError[] }
+  | {
+      readonly resources: Resources;
+      readonly warnings: readonly ConfigError[];
+      readonly leftOut: readonly ConfigError[];
+    }
   | { readonly errors: readonly ConfigError[] };

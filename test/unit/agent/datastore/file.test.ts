@@ -52,11 +52,14 @@ class Watched {
   }
 
   start(): Promise<ResourcesResult> {
-    return this.datastore.start((state) => {
-      const waiting = this.#waiting;
-      this.#waiting = undefined;
-      if (waiting === undefined) this.states.push(state);
-      else waiting(state);
+    return this.datastore.start({
+      resourcesChanged: (state) => {
+        const waiting = this.#waiting;
+        this.#waiting = undefined;
+        if (waiting === undefined) this.states.push(state);
+        else waiting(state);
+      },
+      healthChanged: () => {},
     });
   }
 

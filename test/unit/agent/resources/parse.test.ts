@@ -56,7 +56,9 @@ spec: {nodeSelector: "rack == 'a'", peerIP: 192.168.1.1, asNumber: 65001}
 `);
     expect(result).toEqual({
       warnings: [],
+      leftOut: [],
       resources: {
+        blocks: [],
         nodes: [
           {
             name: 'node-a',
@@ -319,7 +321,7 @@ items:
     [
       'a kind misspelt',
       manifest('BGPPear', 'x', {}),
-      '"BGPPear" is no kind that podroute reads (Node, IPPool, BGPConfiguration, BGPPeer, BGPFilter); did you mean "BGPPeer"?',
+      '"BGPPear" is no kind that podroute reads (Node, IPPool, BGPConfiguration, BGPPeer, BGPFilter, BlockAffinity); did you mean "BGPPeer"?',
     ],
     [
       'a kind of Calico that is not ours',
@@ -565,9 +567,9 @@ describe('what is accepted without effect is a warning', () => {
       'spec.logSeverityScreen: has no effect',
     ],
     [
-      'a tunnel address of Calico',
-      node('a', '192.168.1.11/24', [], { ipv4IPIPTunnelAddr: '10.244.0.1' }),
-      'spec.bgp.ipv4IPIPTunnelAddr: has no effect',
+      'a claim in no pool',
+      manifest('BlockAffinity', '10-9-0-0-24', { cidr: '10.9.0.0/24', node: 'node-a' }),
+      'spec.cidr: 10.9.0.0/24 lies in no IPPool, so that no other node imports it; release it, or change the pool',
     ],
     [
       'a selector that matches nobody',
