@@ -22,7 +22,7 @@ export interface LocatedDocument {
   readonly file: string;
   /** As plain values; keys are own properties, whatever they are called. */
   readonly value: Readonly<Record<string, unknown>>;
-  /** The line of the value at `path`, or of the nearest one around it that exists. */
+  /** The line of the value at `path`, or of the nearest one around it that exists; 0: there are no lines. */
   readonly lineOf: (path: Path) => number;
 }
 

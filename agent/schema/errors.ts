@@ -8,7 +8,7 @@
 export interface ConfigError {
   /** The file as it was named to us; absent where the value came from a flag or the environment. */
   readonly file?: string;
-  /** 1-based; absent where the file itself is the problem. */
+  /** 1-based; absent where the file itself is the problem, 0 in what has no lines, such as a database. */
   readonly line?: number;
   /** Where in the document: `Node/node-a spec.bgp.ipv4Address`, or the flag or variable. Empty: the whole file. */
   readonly path: string;
@@ -16,9 +16,10 @@ export interface ConfigError {
   readonly message: string;
 }
 
-/** A place in a file. */
+/** A place in a file, or in what has no lines. */
 export interface Location {
   readonly file: string;
+  /** 1-based; 0: there are no lines. */
   readonly line: number;
 }
 
@@ -32,13 +33,13 @@ export function checkText(errors: readonly ConfigError[]): string {
 /** One line of {@link checkText}. */
 export function formatConfigError(error: ConfigError): string {
   const { file, line, path, message } = error;
-  const place = file === undefined ? '' : line === undefined ? file : `${file}:${line}`;
+  const place = file === undefined ? '' : formatLocation({ file, line: line ?? 0 });
   return [place, path, message].filter((part) => part !== '').join(': ');
 }
 
-/** `cluster.yaml:12`, to name the other party of a conflict. */
-export function formatLocation(location: Location): string {
-  return `${location.file}:${location.line}`;
+/** `cluster.yaml:12`, to name the other party of a conflict; the line is left out where there are none. */
+export function formatLocation({ file, line }: Location): string {
+  return line === 0 ? file : `${file}:${line}`;
 }
 
 /** A value of the operator inside a sentence: scalars as JSON and cut to one line, collections by their kind. */
