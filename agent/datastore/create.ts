@@ -4,13 +4,17 @@
  * Owns: the schemes. Must not know: how a driver works.
  */
 import { FileDatastore, type FileDatastoreOptions } from './file.js';
+import { isRedisScheme, parseRedisUrl, RedisDatastore, type RedisDatastoreOptions } from './redis/index.js';
 import type { Datastore } from './types.js';
+
+/** The options of every driver; each takes its own. */
+export type DatastoreOptions = FileDatastoreOptions & RedisDatastoreOptions;
 
 /** A driver, or one sentence why the name means none. */
 export type DatastoreResult = { readonly datastore: Datastore } | { readonly problem: string };
 
-/** `file:PATH`, or a path alone; errors name files as it does. */
-export function createDatastore(url: string, options: Partial<FileDatastoreOptions> = {}): DatastoreResult {
+/** `file:PATH`, or a path alone, or the URL of a Redis; errors name files as it does. */
+export function createDatastore(url: string, options: Partial<DatastoreOptions> = {}): DatastoreResult {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:
@@ -20,15 +24,15 @@ export function createDatastore(url: string, options: Partial<FileDatastoreOptio
         ? { problem: `the datastore "${url}" names no path; write it like file:/etc/podroute/cluster.yaml` }
         : { datastore: new FileDatastore(path, options) };
     }
-    case 'redis':
-    case 'rediss':
-      return {
-        problem: `the datastore ${scheme}: is not supported yet; write file:PATH of a file or a folder of manifests`,
-      };
-    default:
-      return {
-        problem: `the datastore "${scheme}:" is unknown; write file:PATH of a file or a folder of manifests`,
-      };
+    default: {
+      if (!isRedisScheme(scheme)) {
+        return {
+          problem: `the datastore "${scheme}:" is unknown; write file:PATH of a file or a folder of manifests, or redis://HOST`,
+        };
+      }
+      const parsed = parseRedisUrl(url);
+      return 'problem' in parsed ? parsed : { datastore: new RedisDatastore(parsed.place, options) };
+    }
   }
 }
 

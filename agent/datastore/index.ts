@@ -1,8 +1,9 @@
 /**
  * The door of agent/datastore: where the cluster resources are stored, watched for changes; and the watch itself.
  */
-export { createDatastore, type DatastoreResult } from './create.js';
+export { createDatastore, type DatastoreOptions, type DatastoreResult } from './create.js';
 export type { FileDatastoreOptions } from './file.js';
+export { defaultRedisDatastoreOptions, type RedisDatastoreOptions } from './redis/index.js';
 export {
   type Beat,
   type BeatOrder,

@@ -60,6 +60,11 @@ export interface StoreFollower {
   /** Each state of the resources that differs from the one before, be it right or wrong. */
   readonly resourcesChanged: (result: ResourcesResult) => void;
   readonly healthChanged: (health: StoreHealth) => void;
+  /**
+   * The store has lost so much at once that the state before it stays in force for a while: this is what it has now, the
+   * oldest first. Whoever has written something that is missing can write it again.
+   */
+  readonly heldBack?: (found: readonly StoredResource[]) => void;
 }
 
 /**

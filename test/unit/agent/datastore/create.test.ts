@@ -10,13 +10,14 @@ describe('createDatastore', () => {
     ['/etc/podroute', 'file:/etc/podroute'],
     ['cluster.yaml', 'file:cluster.yaml'],
     ['./a:b.yaml', 'file:./a:b.yaml'],
+    ['redis://:hunter2@10.0.0.5', 'redis://10.0.0.5:6379'],
   ])('%s is %s', (url, name) => {
     const result = createDatastore(url);
     expect('datastore' in result && result.datastore.name).toBe(name);
   });
 
   test.each([
-    ['redis://:hunter2@127.0.0.1:6379', 'the datastore redis: is not supported yet'],
+    ['redis://:hunter2@127.0.0.1:6379/a', 'the datastore redis: names a database that is no number'],
     ['etcd://127.0.0.1', 'the datastore "etcd:" is unknown'],
     ['file:', 'names no path'],
     ['file://elsewhere/etc/podroute', 'names no path'],
