@@ -9,6 +9,7 @@ import { EXIT } from '../api/index.js';
 import type { AgentSettings } from './config/index.js';
 import { createDatastore, type Datastore } from './datastore/index.js';
 import type { ResourcesResult, SecretSource } from './resources/index.js';
+import { snapshotPlace } from './runtime/index.js';
 import { type SecretsResult, SecretWatch } from './secrets.js';
 import { StartError } from './start-error.js';
 
@@ -29,10 +30,13 @@ export class Sources {
   #haveSecretsChanged = false;
 
   /** @throws StartError where the setting names no datastore */
-  constructor({ datastore, secrets }: Pick<AgentSettings, 'datastore' | 'secrets'>, log: Logger) {
+  constructor(
+    { datastore, secrets, stateDir }: Pick<AgentSettings, 'datastore' | 'secrets' | 'stateDir'>,
+    log: Logger,
+  ) {
     const onWatchFailure = (folder: string, error: Error) =>
       log.warn({ folder, reason: error.message }, 'changes in the folder are only seen by a slow poll');
-    const created = createDatastore(datastore, { onWatchFailure });
+    const created = createDatastore(datastore, { onWatchFailure, snapshotFile: snapshotPlace(stateDir) });
     if ('problem' in created) throw new StartError(created.problem, { exitStatus: EXIT.usage });
     this.#datastore = created.datastore;
     this.#secretWatch = new SecretWatch(

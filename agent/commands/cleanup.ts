@@ -30,9 +30,11 @@ import {
 import { type AgentSettings, loadSettings, settingsHelp } from '../config/index.js';
 import { checkText, formatConfigError } from '../resources/index.js';
 import {
+  dissolveStateFolder,
   folderHolder,
   heldText,
   ownFiles,
+  ownStateFiles,
   RuntimeFolder,
   readOnlyStore,
   settingStore,
@@ -142,13 +144,17 @@ async function runningAgent({ runDir, api }: AgentSettings): Promise<string | un
 }
 
 async function clean(settings: AgentSettings, dryRun: boolean): Promise<readonly Line[]> {
-  const { runDir, api } = settings;
+  const { runDir, stateDir, api } = settings;
   // Before anything is done: the lock that we take ourselves is no finding.
   const files = [
     ...ownFiles(runDir),
     ...(api.type === 'unix' && (await isDeadSocket(api.path)) ? [api.path] : []),
   ];
-  const fileLines = [...files.map(fileLine), ...folderLines(runDir, files)];
+  const stateFiles = ownStateFiles(stateDir);
+  const fileLines = [
+    ...[...files.map(fileLine), ...folderLines(runDir, files)],
+    ...[...stateFiles.map(fileLine), ...folderLines(stateDir, stateFiles)],
+  ];
   if (dryRun) {
     const store: SettingStore = { ...readOnlyStore(runDir), save: () => undefined };
     return [...(await cleanUp(partsOf(settings, store), true)), ...fileLines];
@@ -160,6 +166,7 @@ async function clean(settings: AgentSettings, dryRun: boolean): Promise<readonly
     // What could not be put back must be known to the next run.
     if (items.some(({ kind, outcome }) => kind === 'setting' && outcome === 'failed')) return items;
     folder.dissolve(files);
+    dissolveStateFolder(stateDir);
     return [...items, ...fileLines];
   } catch (error) {
     // Refused: then not even our own lock is left.

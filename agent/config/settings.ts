@@ -37,7 +37,7 @@ export const settingsSchema = mapping(
     }),
     datastore: text(readText, {
       placeholder: 'URL',
-      description: 'The cluster resources: a file or a folder of manifests.',
+      description: 'The cluster resources: a file or a folder of manifests, or redis://HOST.',
       default: 'file:/etc/podroute/cluster.yaml',
     }),
     secrets: text(readFolder('/etc/podroute/secrets'), {
@@ -85,6 +85,11 @@ export const settingsSchema = mapping(
       placeholder: 'FOLDER',
       description: 'Where the agent keeps what outlives it: changed kernel settings, subnet.env.',
       default: '/run/podroute',
+    }),
+    stateDir: text(readFolder('/var/lib/podroute'), {
+      placeholder: 'FOLDER',
+      description: 'Where the agent keeps the last state of a datastore that may be away at its next start.',
+      default: '/var/lib/podroute',
     }),
     listenAddress: Type.Optional(
       text(readListenAddress, {

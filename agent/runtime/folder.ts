@@ -102,19 +102,31 @@ export class RuntimeFolder {
    * @returns whether it is gone
    */
   dissolve(files: readonly string[] = []): boolean {
-    for (const path of [...ownFiles(this.path), ...files]) rmSync(path, { force: true });
-    if (readdirSync(this.path).length > 0) return false;
-    // A service manager may have put a link in its place (systemd does with DynamicUser=yes).
-    const isLink = lstatSync(this.path).isSymbolicLink();
-    rmdirSync(realpathSync(this.path));
-    if (isLink) unlinkSync(this.path);
-    return true;
+    return dissolveFolder(this.path, [...ownFiles(this.path), ...files]);
   }
+}
+
+/**
+ * Removes `files`, and the folder, unless there is something else in it.
+ * @returns whether it is gone
+ */
+export function dissolveFolder(folder: string, files: readonly string[]): boolean {
+  for (const path of files) rmSync(path, { force: true });
+  if (readdirSync(folder).length > 0) return false;
+  // A service manager may have put a link in its place (systemd does with DynamicUser=yes).
+  const isLink = lstatSync(folder).isSymbolicLink();
+  rmdirSync(realpathSync(folder));
+  if (isLink) unlinkSync(folder);
+  return true;
 }
 
 /** What there is of ours in a folder that may or may not be there, drafts of a killed agent included. */
 export function ownFiles(folder: string): readonly string[] {
-  const names = Object.values(RUNTIME_FILES);
+  return filesAmong(folder, Object.values(RUNTIME_FILES));
+}
+
+/** What there is in a folder of files with these names, drafts included; nothing where there is no folder. */
+export function filesAmong(folder: string, names: readonly string[]): readonly string[] {
   const own = new Set(names.flatMap((name) => [join(folder, name), draftOf(join(folder, name))]));
   return entriesOf(folder)
     .map((entry) => join(folder, entry))
@@ -155,6 +167,7 @@ function unlessMissing<Value>(read: () => Value, otherwise: Value): Value {
   }
 }
 
-function draftOf(path: string): string {
+/** What a file is called while it is written; a crash may leave it. */
+export function draftOf(path: string): string {
   return `${path}.draft`;
 }

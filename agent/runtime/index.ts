@@ -1,5 +1,5 @@
 /**
- * The door of agent/runtime: the runtime folder with its lock, and what is kept in it.
+ * The door of agent/runtime: the runtime folder with its lock, the state folder, and what is kept in them.
  */
 export {
   folderHolder,
@@ -9,4 +9,5 @@ export {
   RuntimeFolder,
 } from './folder.js';
 export { readOnlyStore, settingStore } from './setting-store.js';
+export { dissolveStateFolder, ownStateFiles, snapshotPlace } from './state-folder.js';
 export { type PodNetwork, subnetEnv } from './subnet-env.js';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { ConsoleError, runOnConsole } from './console-client.js';
 import { inside, namespaceName } from './namespaces.js';
-import { commandFolder, runtimeFolder } from './programs.js';
+import { commandFolder, runtimeFolder, stateFolder } from './programs.js';
 import { readLab, umlFolder } from './state.js';
 import { loadTopology } from './topology-file.js';
 
@@ -23,6 +23,7 @@ export async function enterMachine(lab: string, words: readonly string[]): Promi
     PATH: `${commandFolder(lab)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     PODROUTE_LAB_MACHINE: machine,
     PODROUTE_RUN_DIR: runtimeFolder(record.name, machine),
+    PODROUTE_STATE_DIR: stateFolder(record.name, machine),
     PS1: `${machine}# `,
     TERM: process.env['TERM'] ?? 'dumb',
   };

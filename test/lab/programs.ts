@@ -60,6 +60,11 @@ export function runtimeFolder(lab: string, node: string): string {
   return join(labFolder(lab), `${node}.run`);
 }
 
+/** What the agent of a node keeps over a restart of its machine. */
+export function stateFolder(lab: string, node: string): string {
+  return join(labFolder(lab), `${node}.state`);
+}
+
 export function clusterFile(lab: string): string {
   return join(labFolder(lab), 'cluster.yaml');
 }
@@ -76,6 +81,7 @@ export function startAgent(lab: string, node: NodeMachine, agentFile: string): P
     ...['--datastore', `file:${clusterFile(lab)}`],
     ...['--api', API_ADDRESS],
     ...['--run-dir', runtimeFolder(lab, node.name)],
+    ...['--state-dir', stateFolder(lab, node.name)],
   ]);
 }
 

@@ -42,9 +42,10 @@ export class AgentProcess {
 
   async start(): Promise<void> {
     const args = ['agent', '--node-name', this.#node, '--datastore', `file:${this.#path('cluster.yaml')}`];
+    const folders = ['--run-dir', this.runDir, '--state-dir', this.#path('state')];
     this.#child = this.#namespace.spawn(
       process.execPath,
-      [PROGRAM, ...args, '--api', `unix:${this.#path('api.sock')}`, '--run-dir', this.runDir, ...this.#flags],
+      [PROGRAM, ...args, '--api', `unix:${this.#path('api.sock')}`, ...folders, ...this.#flags],
       this.#path('agent.log'),
     );
     const child = this.#child;

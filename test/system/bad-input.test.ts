@@ -67,7 +67,7 @@ function refused(
     PROGRAM,
     'agent',
     ...flags,
-    ...['--run-dir', join(folder, 'refused')],
+    ...['--run-dir', join(folder, 'refused'), '--state-dir', join(folder, 'state')],
     ...(options.flags ?? []),
   ];
   return spawnSync('ip', ['netns', 'exec', left.name, ...command], { encoding: 'utf8', timeout: 10_000 });

@@ -55,6 +55,7 @@ function cleanup(...args: readonly string[]): SpawnSyncReturns<string> {
   const env = {
     ...process.env,
     PODROUTE_RUN_DIR: agent.runDir,
+    PODROUTE_STATE_DIR: join(agent.folder, 'state'),
     PODROUTE_API: `unix:${join(agent.folder, 'api.sock')}`,
   };
   return spawnSync('ip', argv, { encoding: 'utf8', env });

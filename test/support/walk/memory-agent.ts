@@ -105,6 +105,7 @@ export class MemoryAgent {
         datastore: 'file:/dev/null',
         secrets: '/dev/null',
         runDir: '/dev/null',
+        stateDir: '/dev/null',
         api: { type: 'unix', path: '/dev/null' },
         dataplane: true,
         logLevel: 'info',

@@ -41,6 +41,7 @@ describe('sources', () => {
       routeMetric: 2048,
       maxPaths: 16,
       runDir: '/run/podroute',
+      stateDir: '/var/lib/podroute',
     });
   });
 
@@ -71,6 +72,7 @@ describe('sources', () => {
       routeMetric: '7',
       maxPaths: '4',
       runDir: '/run/x',
+      stateDir: '/var/x',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };
@@ -92,6 +94,7 @@ describe('sources', () => {
       routeMetric: 7,
       maxPaths: 4,
       runDir: '/run/x',
+      stateDir: '/var/x',
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });
