@@ -2,7 +2,13 @@
  * What every datastore does, whatever is behind it: the same tests over the store in memory, files and Redis.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { blockName, type Change, type Datastore, type Manifest } from '../../agent/datastore/index.js';
+import {
+  blockName,
+  type Change,
+  type Datastore,
+  type Manifest,
+  type StoreHealth,
+} from '../../agent/datastore/index.js';
 import { checkText, type Resources, type ResourcesResult } from '../../agent/resources/index.js';
 import { formatPrefix } from '../../bgp/net/index.js';
 import { API_VERSION } from './manifests.js';
@@ -52,6 +58,9 @@ export function nodeOf(index: number, name = `node-${index}`): Manifest {
 export class FollowedStore {
   readonly datastore: Datastore;
   readonly told: ResourcesResult[] = [];
+  readonly healths: StoreHealth[] = [];
+  /** The names of what was there when a state was held back. */
+  readonly heldBack: (readonly string[])[] = [];
   #first: ResourcesResult | undefined;
 
   constructor(datastore: Datastore) {
@@ -61,7 +70,8 @@ export class FollowedStore {
   async start(): Promise<ResourcesResult> {
     this.#first = await this.datastore.start({
       resourcesChanged: (result) => this.told.push(result),
-      healthChanged: () => {},
+      healthChanged: (health) => this.healths.push(health),
+      heldBack: (found) => this.heldBack.push(found.map(({ name }) => name)),
     });
     return this.#first;
   }
@@ -75,6 +85,19 @@ export class FollowedStore {
   get resources(): Resources {
     if ('errors' in this.newest) throw new Error(checkText(this.newest.errors));
     return this.newest.resources;
+  }
+
+  /** Until the store stands so. */
+  async is(state: StoreHealth['state'], reason: string | RegExp = ''): Promise<void> {
+    const has = (text: string) => (typeof reason === 'string' ? text.includes(reason) : reason.test(text));
+    try {
+      await until(`the store is ${state}`, () => {
+        const health = this.datastore.health();
+        return health.state === state && has(health.reason);
+      });
+    } catch (error) {
+      throw new Error(`it is ${JSON.stringify(this.datastore.health())}`, { cause: error });
+    }
   }
 
   get nodeNames(): readonly string[] {
