@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Script } from './scripts.js';
-import { TroubleError, troubleOf } from './trouble.js';
+import { TroubleError, troubleOf, troubleOfHandshake } from './trouble.js';
 import type { RedisHost, RedisPlace } from './url.js';
 
 export interface LinkOptions {
@@ -74,7 +74,8 @@ export class Link {
       return link;
     } catch (error) {
       link.end(error);
-      throw link.#lastError ?? error;
+      const cause = link.#lastError ?? error;
+      throw login.tls === undefined ? cause : new TroubleError(troubleOfHandshake(cause), { cause });
     }
   }
 

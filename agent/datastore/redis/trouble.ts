@@ -61,7 +61,7 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
   [/\bWRONGPASS\b|invalid password|invalid username/i, 'refuses the user or the password; correct them'],
   [/without any password configured/, 'has no password for the default user; take the password out'],
   [
-    /\bNOPERM\b/,
+    /\bNOPERM\b|user executing the script can't/,
     'does not let this user do what is needed; see "Redis" in the README for the rule of its ACL',
   ],
   [/\bLOADING\b/, 'is loading its data; it answers when that is done'],
@@ -127,6 +127,20 @@ export function troubleOf(error: unknown): Trouble {
   if (isReply(error))
     return { state: 'refusing', reason: `answers with an error (${message}); see to its log` };
   return unreachable(`cannot be reached (${message}); see whether it runs, and to the network between`);
+}
+
+/** Of a connection with TLS that did not come about: who refuses a handshake may say so, or only cut it, or say nothing. */
+export function troubleOfHandshake(error: unknown): Trouble {
+  const trouble = troubleOf(error);
+  if (trouble.reason === WAS_CUT) {
+    return unreachable(
+      'cuts the connection; see whether it takes our certificate (cert=, key=), and to its log',
+    );
+  }
+  if (trouble.reason !== NO_ANSWER) return trouble;
+  return unreachable(
+    'does not answer; see whether that port speaks TLS, and to the network and firewalls between',
+  );
 }
 
 /** After this answer the connection has to be made anew, as another server may be the right one by now. */
