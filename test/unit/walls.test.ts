@@ -71,6 +71,18 @@ const FAULTS: readonly (readonly [name: string, path: string, code: string, mess
     'does not know that one',
   ],
   ['resources are pure', 'agent/resources/fault.ts', "import 'node:fs';", 'Pure code has no I/O'],
+  [
+    'the judgement has no I/O',
+    'agent/datastore/redis/judgement.ts',
+    "import 'ioredis';",
+    'Pure code has no I/O',
+  ],
+  [
+    'Redis is entered by its door',
+    'agent/datastore/fault.ts',
+    "import './redis/link.js';",
+    'entered by its door',
+  ],
 ];
 
 describe('the walls between the folders', () => {

@@ -85,11 +85,14 @@ export class RedisDatastore implements Datastore {
   /** Why it takes no writes. */
   #writeTrouble: Trouble | undefined;
   #isUp = false;
+  /** Of the link that is up. */
+  #feed: Feed | undefined;
   #health: StoreHealth = { state: 'connecting', reason: '', sinceMs: Date.now(), notes: [] };
   #checkTimer: NodeJS.Timeout | undefined;
   #tellTimer: NodeJS.Timeout | undefined;
   /** What the follower knows. */
   #told: StoreState | undefined;
+  #isToldGood = false;
   #onFirstRead: () => void = () => {};
 
   constructor(place: RedisPlace, options: Partial<RedisDatastoreOptions> = {}) {
@@ -105,6 +108,7 @@ export class RedisDatastore implements Datastore {
       changed: () => this.#tellSoon(),
       heldBack: (found) => this.#follower?.heldBack?.(inOrder(found.entries.values())),
       notesChanged: tellHealth,
+      check: () => void this.#feed?.check(),
       refill: (held, found) => this.#refill(held, found),
     });
     this.#connection = new Connection(place, this.#options, {
@@ -112,6 +116,8 @@ export class RedisDatastore implements Datastore {
       down: (trouble) => {
         this.#connectionTrouble = trouble;
         this.#isUp = false;
+        this.#feed = undefined;
+        this.#inForce.lost();
         this.#updateHealth();
       },
     });
@@ -179,7 +185,8 @@ export class RedisDatastore implements Datastore {
         this.#inForce.offer(found);
         this.#onFirstRead();
       });
-      this.#checkLater(link, feed);
+      this.#feed = feed;
+      this.#checkLater(feed);
     }
     this.#isUp = true;
     this.#connectionTrouble = undefined;
@@ -188,14 +195,14 @@ export class RedisDatastore implements Datastore {
   }
 
   /** The next look at the store, as long as the link lives; not that of all agents at one time. */
-  #checkLater(link: Link, feed: Feed): void {
+  #checkLater(feed: Feed): void {
     clearTimeout(this.#checkTimer);
     if (this.#isStopped) return;
     const delayMs = this.#options.checkMs * (0.8 + Math.random() * 0.4);
-    this.#checkTimer = setTimeout(() => void this.#check(link, feed), delayMs);
+    this.#checkTimer = setTimeout(() => void this.#check(feed), delayMs);
   }
 
-  async #check(link: Link, feed: Feed): Promise<void> {
+  async #check(feed: Feed): Promise<void> {
     await feed.check();
     if (this.#writeTrouble !== undefined) {
       try {
@@ -205,7 +212,7 @@ export class RedisDatastore implements Datastore {
         if (!(error instanceof StoreError)) throw error;
       }
     }
-    if (this.#isUp) this.#checkLater(link, feed);
+    if (this.#feed === feed) this.#checkLater(feed);
   }
 
   /** Runs a script that writes; whether that can be done is part of the state of health. @throws StoreError */
@@ -256,22 +263,22 @@ export class RedisDatastore implements Datastore {
       this.#tellTimer = undefined;
       const { held } = this.#inForce;
       if (held === undefined || this.#follower === undefined) return;
-      const isKnown = this.#told !== undefined && areEqual(this.#told, held);
-      const result = this.#tell(held);
-      if (!isKnown) this.#follower.resourcesChanged(result);
+      if (this.#told === undefined || !areEqual(this.#told, held)) {
+        this.#follower.resourcesChanged(this.#tell(held));
+      } else if (this.#isToldGood) {
+        this.#snapshot?.save(held);
+      }
     }, this.#options.tellDelayMs);
   }
 
   /** What the follower knows from now on. */
   #tell(state: StoreState): ResourcesResult {
-    this.#told = state;
     const result = parseDocuments(inOrder(state.entries.values()).map(({ document }) => document));
-    if ('resources' in result && !this.#isFromSnapshot(state)) this.#snapshot?.save(state);
+    this.#told = state;
+    this.#isToldGood = 'resources' in result;
+    const isSnapshot = this.#inForce.found === undefined;
+    if (this.#isToldGood && !isSnapshot) this.#snapshot?.save(state);
     return result;
-  }
-
-  #isFromSnapshot(state: StoreState): boolean {
-    return this.#inForce.found === undefined && state === this.#inForce.held;
   }
 
   #startError(): ConfigError {

@@ -9,7 +9,7 @@ import type { CommitResult, Conflict } from '../types.js';
 import { type Entry, follow, numberOf, parseEntry, parseMessage, type StoreState } from './entry.js';
 import type { Link } from './link.js';
 import { pairsOf } from './registry.js';
-import { keysOf, READ, resourcesKey } from './scripts.js';
+import { HEAD, keysOf, READ, resourcesKey } from './scripts.js';
 import { DEMOTED, TroubleError } from './trouble.js';
 import type { RedisPlace } from './url.js';
 
@@ -33,6 +33,9 @@ export async function readState(place: RedisPlace, link: Link, known: StoreState
   }
   return { epoch, revision, entries };
 }
+
+/** Where a store is, and how many resources it has. */
+type StoreHead = readonly [epoch: string, revision: string, count: number];
 
 /** The answer to a commit. */
 export function readCommit(place: RedisPlace, answer: readonly string[]): CommitResult {
@@ -99,15 +102,27 @@ export class Feed {
     this.#onState = onState;
   }
 
-  /** Reads what is new, should a message have been missed. */
+  /** Asks where the store is, and reads it if a message was missed. */
   async check(): Promise<void> {
-    this.#enqueue(async () => {
-      await this.#read();
+    try {
+      const head = (await this.#link.run(HEAD, keysOf(this.#place.prefix).keys, [])) as StoreHead;
+      // Every message from before this answer has come before it, and is worked off before this step.
+      this.#enqueue(async () => {
+        if (this.#isAt(head)) this.#onState(this.#state);
+        else await this.#read();
+      });
       // A master that became a replica, and that nobody writes to, would say nothing of it.
       const hasOneMaster = this.#place.target.type !== 'server';
       if (hasOneMaster && (await this.#link.role()) !== 'master') throw new TroubleError(DEMOTED);
-    });
+    } catch (error) {
+      this.#link.end(error);
+    }
     await this.#work;
+  }
+
+  #isAt([epoch, revision, count]: StoreHead): boolean {
+    const { entries, ...own } = this.#state;
+    return own.epoch === epoch && own.revision === revision && entries.size === count;
   }
 
   /** What cannot be read ends the link: another one may bring it. */

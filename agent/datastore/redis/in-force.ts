@@ -24,6 +24,8 @@ export interface InForceUser {
   /** This one has to wait; what is missing in it can still be written again. */
   readonly heldBack: (found: StoreState) => void;
   readonly notesChanged: () => void;
+  /** Has the store read again, if it can be: a wait is over. */
+  readonly check: () => void;
   /** Writes back what the store has lost. A failure is tried again. */
   readonly refill: (held: StoreState, found: StoreState) => Promise<void>;
 }
@@ -33,6 +35,8 @@ interface Wait {
   readonly type: 'hold' | 'refill';
   readonly note: string;
   readonly timer: NodeJS.Timeout;
+  /** What is found from now on counts. */
+  isOver: boolean;
 }
 
 export class InForce {
@@ -87,16 +91,21 @@ export class InForce {
       case 'refill':
         this.#await('refill', 'the store has lost what it had; what was last read is written back');
         break;
-      case 'hold': {
-        const seconds = Math.round(this.#options.graceMs / 1000);
-        const note = `the store has lost ${verdict.lost} at once; what was there stays in force for ${seconds} s, in case it comes back`;
-        this.#await('hold', note);
-        this.#user.heldBack(found);
+      case 'hold':
+        if (this.#wait?.type === 'hold' && this.#wait.isOver) this.#take(found);
+        else this.#hold(verdict.lost, found);
         break;
-      }
       default:
         verdict satisfies never;
     }
+  }
+
+  /** The store is away: a removal that waits has its whole time again when the store is back, as those have who write. */
+  lost(): void {
+    if (this.#wait?.type !== 'hold') return;
+    clearTimeout(this.#wait.timer);
+    this.#wait = undefined;
+    this.#user.notesChanged();
   }
 
   stop(): void {
@@ -106,13 +115,21 @@ export class InForce {
   }
 
   #take(state: StoreState): void {
+    const isAnother = this.#held !== state;
     this.#held = state;
     if (this.#wait !== undefined) {
       clearTimeout(this.#wait.timer);
       this.#wait = undefined;
       this.#user.notesChanged();
     }
-    this.#user.changed(state);
+    if (isAnother) this.#user.changed(state);
+  }
+
+  #hold(lost: string, found: StoreState): void {
+    const seconds = Math.round(this.#options.graceMs / 1000);
+    const stays = `what was there stays in force for ${seconds} s, in case it comes back`;
+    this.#await('hold', `the store has lost ${lost} at once; ${stays}`);
+    this.#user.heldBack(found);
   }
 
   /** One wait at a time; more of the same kind do not prolong it. */
@@ -122,12 +139,14 @@ export class InForce {
     const isHold = type === 'hold';
     const delayMs = isHold ? this.#options.graceMs : Math.random() * this.#options.refillSpreadMs;
     const end = isHold ? () => this.#endGrace() : () => void this.#refill();
-    this.#wait = { type, note, timer: setTimeout(end, delayMs) };
+    this.#wait = { type, note, timer: setTimeout(end, delayMs), isOver: false };
     this.#user.notesChanged();
   }
 
+  /** Only what is found by now counts: while the store is away, nobody knows whether it is still so. */
   #endGrace(): void {
-    if (this.#found !== undefined) this.#take(this.#found);
+    if (this.#wait !== undefined) this.#wait.isOver = true;
+    this.#user.check();
   }
 
   async #refill(): Promise<void> {

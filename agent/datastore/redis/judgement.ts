@@ -17,6 +17,13 @@ export type Verdict =
 /** What nodes write of themselves; everything else is an operator's. */
 const WRITTEN_BY_NODES: ReadonlySet<string> = new Set(['Node', 'BlockAffinity']);
 
+/** What must not go all at once. */
+const COUNTED = [
+  ['Node', 'Nodes'],
+  ['BlockAffinity', 'BlockAffinities'],
+  ['IPPool', 'IPPools'],
+] as const;
+
 /** Fewer may go at once without a question, however few there are. */
 const FEWEST_LOST = 2;
 
@@ -54,13 +61,13 @@ function operatorsOf({ entries }: StoreState): number {
 
 /** @returns what is lost, in words; undefined: no more than may be */
 function massRemoval(held: StoreState, found: StoreState): string | undefined {
-  for (const kind of ['Node', 'BlockAffinity', 'IPPool']) {
+  for (const [kind, plural] of COUNTED) {
     const had = [...held.entries].filter(([, entry]) => entry.kind === kind);
     const lost = had.filter(([id]) => !found.entries.has(id)).length;
     const isTooMuch = WRITTEN_BY_NODES.has(kind)
       ? lost >= FEWEST_LOST && lost * 2 > had.length
       : lost > 0 && lost === had.length;
-    if (isTooMuch) return `${lost} of ${had.length} ${kind}${had.length === 1 ? '' : 's'}`;
+    if (isTooMuch) return `${lost} of ${had.length} ${had.length === 1 ? kind : plural}`;
   }
   return undefined;
 }

@@ -83,6 +83,12 @@ end
 return {now[1], now[2], 0, redis.call('hgetall', resources)}`,
 };
 
+/** Where the store is: epoch, revision, number of resources. ARGV: none. */
+export const HEAD: Script = {
+  lua: `${COMMON}
+return {redis.call('get', epoch) or '', redis.call('get', revision) or '', redis.call('hlen', resources)}`,
+};
+
 /**
  * All changes, or none.
  * ARGV: channel, epoch for an empty store, word of chance; then of each change field, 'any', 'absent' or '=VERSION',

@@ -141,7 +141,7 @@ describe('who is not', () => {
   });
 
   test('and its start says so', async () => {
-    const store = clients.open(`redis://agent:hunter2@127.0.0.1:${server.port}`);
+    const store = clients.open(`redis://agent:hunter2@127.0.0.1:${server.port}`, { startWaitMs: 300 });
     const result = await store.start({ resourcesChanged: () => {}, healthChanged: () => {} });
     expect(result).toEqual({
       errors: [
