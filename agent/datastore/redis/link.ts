@@ -65,8 +65,9 @@ export class Link {
     this.#end = resolve;
   });
 
-  /** Connects and logs in. @throws the error that was in the way */
+  /** Connects and logs in. @throws the error that was in the way, or that of the signal */
   static async open(host: RedisHost, login: Login['options'], options: LinkOptions, db = 0): Promise<Link> {
+    options.signal.throwIfAborted();
     const link = new Link(host, login, options);
     try {
       await link.#connect(options.connectTimeoutMs + options.commandTimeoutMs);
@@ -105,7 +106,6 @@ export class Link {
       options.signal.removeEventListener('abort', stop);
       this.#end(this.#lastError ?? new Error('Connection is closed.'));
     });
-    if (options.signal.aborted) stop();
   }
 
   async #connect(limitMs: number): Promise<void> {
@@ -136,12 +136,13 @@ export class Link {
   }
 
   async run({ lua }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
     try {
-      return await this.#redis.evalsha(sha1(lua), keys.length, ...keys, ...args);
+      return await this.#redis.call('EVALSHA', [sha1(lua), ...rest]);
     } catch (error) {
       // It was not carried out: the server has never seen the script, or has been restarted since.
       if (!(error instanceof Error && NO_SCRIPT.test(error.message))) throw error;
-      return await this.#redis.eval(lua, keys.length, ...keys, ...args);
+      return await this.#redis.call('EVAL', [lua, ...rest]);
     }
   }
 
