@@ -71,6 +71,8 @@ export class Feed {
   readonly #onState: (state: StoreState) => void;
   #state: StoreState;
   #work: Promise<void> = Promise.resolve();
+  /** Revisions that were reached since the last check began. */
+  readonly #reached = new Set<string>();
 
   /** Follows the store from its first reading on; resolves when that is done. @throws what was in its way */
   static async begin(
@@ -104,11 +106,12 @@ export class Feed {
 
   /** Asks where the store is, and reads it if a message was missed. */
   async check(): Promise<void> {
+    this.#reached.clear();
     try {
       const head = (await this.#link.run(HEAD, keysOf(this.#place.prefix).keys, [])) as StoreHead;
-      // Every message from before this answer has come before it, and is worked off before this step.
+      // Every message from before this answer has come before it, and is worked off before this step; and maybe later ones.
       this.#enqueue(async () => {
-        if (this.#isAt(head)) this.#onState(this.#state);
+        if (this.#hasReached(head)) this.#onState(this.#state);
         else await this.#read();
       });
       // A master that became a replica, and that nobody writes to, would say nothing of it.
@@ -120,9 +123,10 @@ export class Feed {
     await this.#work;
   }
 
-  #isAt([epoch, revision, count]: StoreHead): boolean {
+  #hasReached([epoch, revision, count]: StoreHead): boolean {
     const { entries, ...own } = this.#state;
-    return own.epoch === epoch && own.revision === revision && entries.size === count;
+    if (own.epoch !== epoch) return false;
+    return own.revision === revision ? entries.size === count : this.#reached.has(revision);
   }
 
   /** What cannot be read ends the link: another one may bring it. */
@@ -134,6 +138,7 @@ export class Feed {
     const message = parseMessage(this.#place.name, text);
     const next = message && follow(this.#state, message);
     if (next !== undefined) {
+      this.#reached.add(next.revision);
       this.#state = next;
       this.#onState(next);
       return;

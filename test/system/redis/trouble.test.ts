@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StoreError } from '../../../agent/datastore/index.js';
+import { keysOf, REFILL } from '../../../agent/datastore/redis/scripts.js';
 import { Chance } from '../../fuzz/mutate.js';
 import { change, nodeOf, POOL, resource } from '../../support/datastore-suite.js';
 import { RedisServer } from '../../support/redis-server.js';
@@ -131,6 +132,20 @@ describe('the server', () => {
     expect(followers.map((followed) => followed.told.length)).toEqual(told);
     await first?.datastore.commit([change('Node/node-1')]);
     for (const followed of followers) await followed.hasNodes('node-2', 'node-3', 'node-4');
+  });
+
+  test('of two who fill it at one time one does it', async () => {
+    const { keys, channel } = keysOf('podroute');
+    const fill = (name: string) => {
+      const entry = '{"resourceVersion":"7-a","created":1,"manifest":{}}';
+      const args = [channel, '', '', '0', `epoch-${name}`, name, '7', 'IPPool/pods', entry];
+      return server.ask('EVAL', REFILL.lua, String(keys.length), ...keys, ...args);
+    };
+    expect(await Promise.all([fill('a'), fill('b')]).then((answers) => answers.sort())).toEqual([0, 1]);
+    expect(await server.ask('GET', '{podroute}:revision')).toMatch(/^8-/);
+    await server.ask('DEL', '{podroute}:revision', '{podroute}:epoch');
+    // Something is in it all the same.
+    expect(await fill('c')).toBe(0);
   });
 
   test('wiped, and a node that knows nothing came first: the rest comes back beside it', async () => {
