@@ -30,8 +30,16 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
   ['EISDIR', 'is a folder where a file should be; correct the path'],
 ]);
 
-/** Reads the file at `path`, or all manifests in the folder at `path`, sorted by name. Never throws. */
+/** As {@link readFiles}; a folder without manifests is an error. */
 export async function readManifests(path: string): Promise<Snapshot> {
+  const snapshot = await readFiles(path);
+  if (snapshot.files.length > 0 || snapshot.errors.length > 0) return snapshot;
+  const message = 'holds no manifest; put *.yaml, *.yml or *.json files into it';
+  return { ...snapshot, errors: [{ file: path, path: '', message }] };
+}
+
+/** Reads the file at `path`, or all manifests in the folder at `path`, sorted by name. Never throws. */
+export async function readFiles(path: string): Promise<Snapshot> {
   const files: ManifestFile[] = [];
   const errors: ConfigError[] = [];
   const directories = new Set([dirname(path)]);
@@ -71,13 +79,6 @@ export async function readManifests(path: string): Promise<Snapshot> {
     const entry = await attempt(file, () => stat(file));
     // A folder called x.yaml is no manifest, and a pipe would block.
     if (entry?.isFile()) await readOne(file);
-  }
-  if (manifests.length === 0 && errors.length === 0) {
-    errors.push({
-      file: path,
-      path: '',
-      message: 'holds no manifest; put *.yaml, *.yml or *.json files into it',
-    });
   }
   return { files, errors, directories };
 }

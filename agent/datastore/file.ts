@@ -1,11 +1,17 @@
 /**
- * The file store: one file or a folder of manifests, read again whenever it changes.
+ * The file store: one file or a folder of manifests, read again whenever it changes, and written as a whole.
  *
- * Owns: what a snapshot of manifests is as resources. Must not know: when to read, what the resources mean, who uses them.
+ * Owns: what a snapshot of manifests is as resources, and the steps of a commit. Must not know: when to read, what the
+ * resources mean, who uses them.
  */
-import { parseResources, type ResourcesResult } from '../resources/index.js';
-import { readManifests, type Snapshot } from './file-reader.js';
+import { realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { checkText, type ManifestFile, parseResources, type ResourcesResult } from '../resources/index.js';
+import { conflictsOf, entriesOf, storedOf, textsAfter } from './file-contents.js';
+import { readFiles, readManifests, type Snapshot } from './file-reader.js';
+import { holding, writeFiles } from './file-writer.js';
 import {
+  type Change,
   type CommitResult,
   type Datastore,
   type StoredResource,
@@ -17,17 +23,22 @@ import { WatchedReading, type WatchedSnapshot, type WatchOptions } from './watch
 
 export type FileDatastoreOptions = WatchOptions;
 
+/** An editor takes no lock: what it has saved meanwhile is read again, and not so many times. */
+const ATTEMPTS = 10;
+
 type WatchedManifests = Snapshot & WatchedSnapshot;
 
 /** A watched file or folder. */
 export class FileDatastore implements Datastore {
   readonly name: string;
+  readonly #path: string;
   readonly #watched: WatchedReading<WatchedManifests>;
   readonly #startedAtMs = Date.now();
   #follower: StoreFollower | undefined;
 
   constructor(path: string, options: Partial<FileDatastoreOptions> = {}) {
     this.name = `file:${path}`;
+    this.#path = path;
     this.#watched = new WatchedReading(
       () => readWatched(path),
       (snapshot) => this.#follower?.resourcesChanged(parseSnapshot(snapshot)),
@@ -45,11 +56,36 @@ export class FileDatastore implements Datastore {
   }
 
   async list(): Promise<readonly StoredResource[]> {
-    throw new StoreError(`${this.name} cannot be listed; read the file`);
+    return entriesOf(await this.#read()).map(storedOf);
   }
 
-  async commit(): Promise<CommitResult> {
-    throw new StoreError(`${this.name} cannot be written; edit the file`);
+  async commit(changes: readonly Change[]): Promise<CommitResult> {
+    await this.#read();
+    const target = await realpath(this.#path);
+    const isFolder = (await stat(target)).isDirectory();
+    return await holding(isFolder ? target : dirname(target), async () => {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const files = await this.#read();
+        const entries = entriesOf(files);
+        const conflicts = conflictsOf(entries, changes);
+        if (conflicts.length > 0) return { outcome: 'conflict', conflicts };
+        const texts = textsAfter(files, entries, changes, { path: this.#path, isFolder });
+        const writes = [...texts].map(([path, { text, isEmpty }]) => ({
+          path,
+          before: files.find((file) => file.path === path)?.text,
+          after: isEmpty && isFolder ? undefined : text,
+        }));
+        if (await writeFiles(writes)) return { outcome: 'done' };
+      }
+      throw new StoreError(`${this.name} is being changed by another program all the time; try again later`);
+    });
+  }
+
+  /** @throws StoreError where not everything can be read */
+  async #read(): Promise<readonly ManifestFile[]> {
+    const { files, errors } = await readFiles(this.#path);
+    if (errors.length > 0) throw new StoreError(checkText(errors));
+    return files;
   }
 
   async stop(): Promise<void> {

@@ -3,16 +3,10 @@
  *
  * Owns: what every store can do. Must not know: any of them.
  */
+import type { Manifest, ResourceKey } from '../manifests/index.js';
 import type { ResourcesResult } from '../resources/index.js';
 
-/** A resource as JSON: apiVersion, kind, metadata, spec. */
-export type Manifest = Readonly<Record<string, unknown>>;
-
-/** What names a resource in a store. */
-export interface ResourceKey {
-  readonly kind: string;
-  readonly name: string;
-}
+export type { Manifest, ResourceKey };
 
 /** A resource as it is kept. */
 export interface StoredResource extends ResourceKey {

@@ -8,7 +8,8 @@ export {
   type LocatedDocument,
   type ManifestFile,
 } from '../schema/index.js';
-export { parseDocuments, parseResources } from './parse.js';
+export { BOOKKEEPING } from './kinds.js';
+export { checkDocuments, parseDocuments, parseResources } from './parse.js';
 export { readName } from './readers.js';
 export { hasPeer } from './select-nodes.js';
 export { type Labels, parseSelector, type Selector, type SelectorResult, selects } from './selector.js';

@@ -60,6 +60,13 @@ export type KindReader = (document: unknown) => KindReading;
 
 const ANY = Type.Unknown();
 
+const KEPT_METADATA: ReadonlySet<string> = new Set(['name', 'labels', 'annotations']);
+
+/** What stands in `metadata` for Kubernetes alone. */
+export const BOOKKEEPING: ReadonlySet<string> = new Set(
+  Object.keys(metadataSchema.properties).filter((field) => !KEPT_METADATA.has(field)),
+);
+
 interface Header {
   readonly name: string;
   readonly labels: Labels;

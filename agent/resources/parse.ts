@@ -47,12 +47,9 @@ interface DocumentReading {
 export function parseResources(files: readonly ManifestFile[]): ResourcesResult {
   const read = files.map(readDocuments);
   const readings = read.flatMap(({ documents }) => documents).map(readingOf);
-  const errors = [...read.flatMap((file) => file.errors), ...readings.flatMap((reading) => reading.errors)];
-  const warnings = readings.flatMap((reading) => reading.warnings);
   const draft = draftOf(readings);
-  for (const { origin, path, message, severity } of crossCheck(draft)) {
-    (severity === 'error' ? errors : warnings).push(errorAt(origin, path, message));
-  }
+  const found = findingsOf(readings, draft);
+  const errors = [...read.flatMap((file) => file.errors), ...found.errors];
   const isEmpty = Object.values(draft).every((list: readonly unknown[]) => list.length === 0);
   // A file that an editor has just cut to nothing must not look like a cluster without nodes.
   if (isEmpty && errors.length === 0) {
@@ -62,7 +59,33 @@ export function parseResources(files: readonly ManifestFile[]): ResourcesResult 
   }
   const order = files.map(({ path }) => path);
   if (errors.length > 0) return { errors: inOrder(errors, order) };
-  return { resources: complete(draft), warnings: inOrder(warnings, order), leftOut: [] };
+  return { resources: complete(draft), warnings: inOrder(found.warnings, order), leftOut: [] };
+}
+
+/**
+ * Everything that is wrong with a set of documents, whoever wrote them, and what is accepted without effect; ordered by
+ * file and line. No document at all is right.
+ */
+export function checkDocuments(documents: readonly LocatedDocument[]): Faults {
+  const order = documents.map(({ file }) => file);
+  const readings = documents.map(readingOf);
+  const { errors, warnings } = findingsOf(readings, draftOf(readings));
+  return { errors: inOrder(errors, order), warnings: inOrder(warnings, order) };
+}
+
+interface Faults {
+  readonly errors: readonly ConfigError[];
+  readonly warnings: readonly ConfigError[];
+}
+
+/** Of each alone, and of all together. */
+function findingsOf(readings: readonly DocumentReading[], draft: Draft): Faults {
+  const errors = readings.flatMap((reading) => reading.errors);
+  const warnings = readings.flatMap((reading) => reading.warnings);
+  for (const { origin, path, message, severity } of crossCheck(draft)) {
+    (severity === 'error' ? errors : warnings).push(errorAt(origin, path, message));
+  }
+  return { errors, warnings };
 }
 
 /** What nodes write of themselves: one that is wrong is no reason for the others to stand still. */

@@ -8,6 +8,7 @@ export {
   type RuntimeFile,
   RuntimeFolder,
 } from './folder.js';
+export { type LockResult, takeLock } from './lock.js';
 export { readOnlyStore, settingStore } from './setting-store.js';
 export { dissolveStateFolder, ownStateFiles, snapshotPlace } from './state-folder.js';
 export { type PodNetwork, subnetEnv } from './subnet-env.js';

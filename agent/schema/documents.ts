@@ -26,6 +26,14 @@ export interface LocatedDocument {
   readonly lineOf: (path: Path) => number;
 }
 
+/** A document of a file, with where it stands there. */
+export interface FileDocument extends LocatedDocument {
+  /** The number of the YAML document in its file, from 0, empty ones included. */
+  readonly index: number;
+  /** Inside of that: empty, or the way to an item of a list. */
+  readonly path: Path;
+}
+
 /** Aliases may be used, but not to blow a small file up to a large one. */
 const MAX_ALIAS_COUNT = 100;
 
@@ -34,20 +42,21 @@ const PROTOTYPE_KEY = '__proto__';
 
 /** All documents of one file, the items of lists one by one, and what is wrong with the syntax. */
 export function readDocuments(file: ManifestFile): {
-  readonly documents: readonly LocatedDocument[];
+  readonly documents: readonly FileDocument[];
   readonly errors: readonly ConfigError[];
 } {
   const lines = new LineCounter();
   const errors: ConfigError[] = [];
-  const documents: LocatedDocument[] = [];
+  const documents: FileDocument[] = [];
   const report = (line: number, message: string) => errors.push({ file: file.path, line, path: '', message });
 
-  for (const document of parseAllDocuments(file.text, {
+  const parsed = parseAllDocuments(file.text, {
     lineCounter: lines,
     prettyErrors: false,
     // Or the package prints warnings by itself.
     logLevel: 'error',
-  })) {
+  });
+  for (const [index, document] of [...parsed].entries()) {
     const faults = [...document.errors, ...document.warnings];
     for (const fault of faults) {
       report(lines.linePos(fault.pos[0]).line, `is no valid YAML or JSON: ${lowerFirst(fault.message)}`);
@@ -67,7 +76,8 @@ export function readDocuments(file: ManifestFile): {
       report(lineAt(root, path, lines), message),
     );
     if (errors.length > before) continue;
-    documents.push(...expandLists(file.path, value, root, lines, [], report));
+    const found = expandLists(file.path, value, root, lines, [], report);
+    documents.push(...found.map((item) => ({ ...item, index })));
   }
   return { documents, errors };
 }
@@ -115,7 +125,7 @@ function expandLists(
   lines: LineCounter,
   at: Path,
   report: (line: number, message: string) => void,
-): LocatedDocument[] {
+): Omit<FileDocument, 'index'>[] {
   const lineOf = (path: Path) => lineAt(root, [...at, ...path], lines);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     report(lineOf([]), 'is no mapping; write fields with their values');
@@ -124,7 +134,7 @@ function expandLists(
   const record = value as Readonly<Record<string, unknown>>;
   const { kind, items } = record;
   if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) {
-    return [{ file, value: record, lineOf }];
+    return [{ file, value: record, lineOf, path: at }];
   }
   return items.flatMap((item: unknown, index) =>
     expandLists(file, item, root, lines, [...at, 'items', index], report),
