@@ -12,9 +12,11 @@ import {
 } from '../../api/index.js';
 import { VERSION } from '../version.js';
 import { AGENT_SUMMARY, agentHelp, runAgent } from './agent.js';
+import { apply, remove } from './change.js';
 import { check } from './check.js';
 import { CLEANUP_SUMMARY, cleanupHelp, runCleanup } from './cleanup.js';
 import { decode } from './decode.js';
+import { get } from './get.js';
 import { kernelRoutes } from './kernel-routes.js';
 
 interface Entry {
@@ -47,6 +49,9 @@ const ENTRIES: ReadonlyMap<string, Entry> = new Map([
     clientCommands.peers,
     clientCommands.peer,
     clientCommands.routes,
+    get,
+    apply,
+    remove,
     check,
     decode,
   ].map((command): [string, Entry] => [
@@ -85,7 +90,7 @@ function overview(): string {
     'Commands:',
     ...[...ENTRIES].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
     '',
-    'Exit status: 0 all right, 1 something needs attention, 2 wrong usage or configuration, 3 no agent answers.',
+    'Exit status: 0 all right, 1 something needs attention, 2 wrong usage or configuration, 3 no agent or store answers.',
     'Each command explains itself with --help; --version prints the version.',
     '',
   ].join('\n');

@@ -20,9 +20,10 @@ export interface Snapshot {
 
 const MANIFEST = /\.(ya?ml|json)$/;
 
-/** What can be wrong with reading a path, and what to do. */
+const MISSING_STORE = 'does not exist; create it, or give another place with --datastore';
+
+/** What else can be wrong with reading a path, and what to do. */
 const REMEDIES: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'does not exist; create it, or give another place with --datastore'],
   ['EACCES', 'may not be read by this user; change its permissions'],
   ['EPERM', 'may not be read by this user; change its permissions'],
   ['ENOTDIR', 'leads through something that is no folder; correct the path'],
@@ -31,15 +32,18 @@ const REMEDIES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** As {@link readFiles}; a folder without manifests is an error. */
-export async function readManifests(path: string): Promise<Snapshot> {
-  const snapshot = await readFiles(path);
+export async function readManifests(path: string, missing = MISSING_STORE): Promise<Snapshot> {
+  const snapshot = await readFiles(path, missing);
   if (snapshot.files.length > 0 || snapshot.errors.length > 0) return snapshot;
   const message = 'holds no manifest; put *.yaml, *.yml or *.json files into it';
   return { ...snapshot, errors: [{ file: path, path: '', message }] };
 }
 
-/** Reads the file at `path`, or all manifests in the folder at `path`, sorted by name. Never throws. */
-export async function readFiles(path: string): Promise<Snapshot> {
+/**
+ * Reads the file at `path`, or all manifests in the folder at `path`, sorted by name. Never throws.
+ * @param missing what is said of a path that does not exist
+ */
+export async function readFiles(path: string, missing = MISSING_STORE): Promise<Snapshot> {
   const files: ManifestFile[] = [];
   const errors: ConfigError[] = [];
   const directories = new Set([dirname(path)]);
@@ -49,7 +53,7 @@ export async function readFiles(path: string): Promise<Snapshot> {
     try {
       return await access();
     } catch (error) {
-      errors.push({ file, path: '', message: remedyOf(error) });
+      errors.push({ file, path: '', message: remedyOf(error, missing) });
       return undefined;
     }
   };
@@ -83,8 +87,9 @@ export async function readFiles(path: string): Promise<Snapshot> {
   return { files, errors, directories };
 }
 
-function remedyOf(error: unknown): string {
+function remedyOf(error: unknown, missing: string): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
   if (code === undefined) throw error;
+  if (code === 'ENOENT') return missing;
   return REMEDIES.get(code) ?? `cannot be read (${code})`;
 }

@@ -4,6 +4,7 @@
 export { createDatastore, type DatastoreOptions, type DatastoreResult } from './create.js';
 export type { FileDatastoreOptions } from './file.js';
 export { defaultRedisDatastoreOptions, type RedisDatastoreOptions } from './redis/index.js';
+export { readManifests } from './file-reader.js';
 export {
   type Beat,
   type BeatOrder,

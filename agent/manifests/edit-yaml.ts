@@ -19,6 +19,7 @@ import {
 } from 'yaml';
 import type { Path } from '../schema/index.js';
 import type { Edit } from './edit-file.js';
+import { editItems } from './edit-items.js';
 import { canonicalJson, isRecord, type Manifest } from './manifest.js';
 
 /** Long lines stay lines. */
@@ -46,7 +47,7 @@ function editDocument(text: string, edits: readonly Edit[]): string {
   if (first?.document.path.length === 0) {
     return first.manifest === undefined ? '' : rewritten(text, first.document.value, first.manifest);
   }
-  return editItems(text, edits);
+  return editItems(text, edits, rewritten);
 }
 
 /** The first way that says the same as the manifest, from the one that keeps most of the text. */
@@ -160,74 +161,4 @@ function isFlow(text: string): boolean {
 /** Ends in as many empty lines as the text before. */
 function likeBefore(text: string, before: string): string {
   return `${text.trimEnd()}${/\n\s*$/.exec(before)?.[0] ?? '\n'}`;
-}
-
-/** Items of a list: each replaced or cut out by itself. */
-function editItems(text: string, edits: readonly Edit[]): string {
-  const { tokens, document } = withTokens(text);
-  // From the end, so that what is cut out moves nothing that is still to come.
-  const inOrder = [...edits].sort((a, b) => comparePaths(b.document.path, a.document.path));
-  for (const {
-    document: { path, value },
-    manifest,
-  } of inOrder) {
-    const list = document.getIn(path.slice(0, -1), true);
-    const items = isCollection(list) ? itemsOf(list.srcToken) : undefined;
-    const index = Number(path.at(-1));
-    const item = items?.[index];
-    if (items === undefined || item?.value == null) return text;
-    if (manifest === undefined) {
-      cutOut(items, index);
-    } else if (!setScalars(document, path, value, manifest) || !saysSame(item.value, manifest)) {
-      item.value = { type: 'scalar', offset: 0, indent: 0, source: itemText(item.value, manifest) };
-    }
-    // A list without items would be something else; without its document nothing is said at all.
-    if (items.length === 0 && path.length === 2) return '';
-  }
-  return joined(tokens);
-}
-
-function comparePaths(a: Path, b: Path): number {
-  const at = a.findIndex((step, index) => step !== b[index]);
-  return at === -1 ? a.length - b.length : Number(a[at]) - Number(b[at]);
-}
-
-function itemsOf(
-  token: CST.Token | undefined,
-): CST.BlockSequence['items'] | CST.FlowCollection['items'] | undefined {
-  return token?.type === 'block-seq' || token?.type === 'flow-collection' ? token.items : undefined;
-}
-
-function saysSame(token: CST.Token, manifest: Manifest): boolean {
-  return canonicalJson(valueIn(dedented(token))) === canonicalJson(manifest);
-}
-
-/** The text of an item as a document of its own. */
-function dedented(token: CST.Token): string {
-  return `${' '.repeat(indentOf(token))}${CST.stringify(token)}`;
-}
-
-function indentOf(token: CST.Token): number {
-  return token.type === 'block-map' ? token.indent : 0;
-}
-
-function itemText(token: CST.Token, manifest: Manifest): string {
-  const before = CST.stringify(token);
-  if (token.type !== 'block-map') return likeEnd(JSON.stringify(manifest), before);
-  const lines = stringify(manifest, WHOLE_LINES).trimEnd().split('\n');
-  return likeEnd(lines.join(`\n${' '.repeat(token.indent)}`), before);
-}
-
-function likeEnd(text: string, before: string): string {
-  return `${text}${/\s*$/.exec(before)?.[0] ?? ''}`;
-}
-
-function cutOut(items: { start: CST.SourceToken[] }[], index: number): void {
-  items.splice(index, 1);
-  const [first] = items;
-  if (index > 0 || first === undefined) return;
-  // The first item of a flow has no comma; that of a block has its indentation before the list.
-  const comma = first.start.findIndex(({ type }) => type === 'comma');
-  if (comma !== -1) first.start.splice(comma, 1);
-  else if (first.start[0]?.type === 'space') first.start.splice(0, 1);
 }

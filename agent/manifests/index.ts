@@ -15,3 +15,4 @@ export {
   statedVersion,
   versionedManifest,
 } from './manifest.js';
+export { jsonText, yamlText } from './print.js';

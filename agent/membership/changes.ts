@@ -5,7 +5,7 @@
  */
 import { formatIpAddress, formatPrefix, formatZoned, type IpAddress } from '../../bgp/net/index.js';
 import type { SecretSource } from '../resources/index.js';
-import type { Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
+import type { DynamicPeerSpec, Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
 
 /** A field of a value: its name for people, its text, and whether a session ends when it changes. */
 interface Field<T> {
@@ -16,12 +16,14 @@ interface Field<T> {
   readonly isLong?: true;
 }
 
+/** What a peer and a range of peers have in common. */
+type SessionSpec = Pick<
+  PeerSpec,
+  'sourceAddress' | 'localAs' | 'routeReflectorClient' | 'nextHop' | 'filters' | 'options'
+>;
+
 /** A new session is for what the two ends agreed on and what the connection is bound to. */
-const PEER_FIELDS: readonly Field<PeerSpec>[] = [
-  { name: 'address', text: ({ address, zone }) => formatZoned(address, zone), needsReset: true },
-  { name: 'port', text: (peer) => String(peer.port), needsReset: true },
-  { name: 'AS number', text: (peer) => String(peer.asn), needsReset: true },
-  { name: 'type', text: (peer) => peer.type, needsReset: true },
+const RESETTING_FIELDS: readonly Field<SessionSpec>[] = [
   {
     name: 'source address',
     text: (peer) =>
@@ -40,14 +42,10 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
   { name: 'hold time', text: ({ options }) => secondsText(options.holdTimeSeconds), needsReset: true },
   { name: 'TTL security', text: ({ options }) => numberText(options.ttlSecurityHops), needsReset: true },
   { name: 'role', text: ({ options }) => options.role ?? 'none', needsReset: true },
-  // What follows is in no OPEN and no connection: routes are judged anew, and only differences are sent.
-  { name: 'place', text: (peer) => peer.place, needsReset: false },
-  { name: 'gateway', text: ({ gateway }) => addressOrNone(gateway), needsReset: false },
-  {
-    name: 'dial',
-    text: ({ dial }) => (typeof dial === 'string' ? dial : `after ${dial.afterSeconds} s`),
-    needsReset: false,
-  },
+];
+
+/** What is in no OPEN and no connection: routes are judged anew, and only differences are sent. */
+const LIVE_FIELDS: readonly Field<SessionSpec>[] = [
   {
     name: 'own AS numbers allowed',
     text: ({ options }) => numberText(options.allowedOwnAs),
@@ -60,14 +58,39 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
     needsReset: false,
   },
   { name: 'next hop', text: (peer) => peer.nextHop, needsReset: false },
-  { name: 'encapsulation', text: (peer) => peer.encapsulation ?? 'auto', needsReset: false },
   {
     name: 'filters',
     text: ({ filters }) => filters.map(({ name }) => name).join(', ') || 'none',
     needsReset: false,
   },
   { name: 'filter rules', text: ({ filters }) => contentText(filters), needsReset: false, isLong: true },
+];
+
+const PEER_FIELDS: readonly Field<PeerSpec>[] = [
+  { name: 'address', text: ({ address, zone }) => formatZoned(address, zone), needsReset: true },
+  { name: 'port', text: (peer) => String(peer.port), needsReset: true },
+  { name: 'AS number', text: (peer) => String(peer.asn), needsReset: true },
+  { name: 'type', text: (peer) => peer.type, needsReset: true },
+  ...RESETTING_FIELDS,
+  { name: 'place', text: (peer) => peer.place, needsReset: false },
+  { name: 'gateway', text: ({ gateway }) => addressOrNone(gateway), needsReset: false },
+  {
+    name: 'dial',
+    text: ({ dial }) => (typeof dial === 'string' ? dial : `after ${dial.afterSeconds} s`),
+    needsReset: false,
+  },
+  { name: 'encapsulation', text: (peer) => peer.encapsulation ?? 'auto', needsReset: false },
+  ...LIVE_FIELDS,
   { name: 'description', text: (peer) => peer.description, needsReset: false },
+];
+
+/** A router that is in the range before and afterwards is a peer before and afterwards. */
+const RANGE_FIELDS: readonly Field<DynamicPeerSpec>[] = [
+  { name: 'AS number', text: ({ asn }) => (asn === undefined ? 'any' : String(asn)), needsReset: true },
+  ...RESETTING_FIELDS,
+  { name: 'range', text: ({ range }) => formatPrefix(range), needsReset: false },
+  { name: 'limit of peers', text: ({ limit }) => String(limit), needsReset: false },
+  ...LIVE_FIELDS,
 ];
 
 const secondsText = (seconds: number | undefined) => (seconds === undefined ? 'default' : `${seconds} s`);
@@ -138,6 +161,14 @@ export function planPeerChanges(before: readonly PeerSpec[], after: readonly Pee
       return previous === undefined ? [] : changeOf(previous, peer);
     }),
   };
+}
+
+/** What differs of a range of routers; `needsReset`: the sessions of all that came from it end. */
+export function planRangeChange(
+  before: DynamicPeerSpec,
+  after: DynamicPeerSpec,
+): { readonly reasons: readonly string[]; readonly needsReset: boolean } {
+  return differences(RANGE_FIELDS, before, after);
 }
 
 function changeOf(before: PeerSpec, after: PeerSpec): PeerChange[] {

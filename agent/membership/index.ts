@@ -3,6 +3,7 @@
  */
 export { planLocalChanges, planPeerChanges } from './changes.js';
 export { dialTowards, planMembership } from './membership.js';
+export { type SessionEffect, type SessionOutcome, sessionEffects } from './session-effects.js';
 export type {
   DynamicPeerSpec,
   Membership,

@@ -37,11 +37,13 @@ export interface CommandOption {
   readonly short?: string;
   /** The word that stands for the value in the help; absent: a switch. */
   readonly value?: string;
+  /** It may be given several times; its value is a list. */
+  readonly isRepeatable?: true;
   readonly help: string;
 }
 
 /** Values by option name; switches are booleans. */
-export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+export type OptionValues = Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
 
 export interface Command<Hooks = unknown> {
   readonly name: string;
@@ -137,15 +139,22 @@ export function renderHelp(command: Command<never>): string {
 
 function parse(command: Command<never>, argv: readonly string[]) {
   const options = Object.entries<CommandOption>({ ...command.options, ...COMMON_OPTIONS }).map(
-    ([name, { short, value }]) => [
+    ([name, { short, value, isRepeatable = false }]) => [
       name,
-      { type: value === undefined ? 'boolean' : 'string', ...(short !== undefined && { short }) } as const,
+      {
+        type: value === undefined ? 'boolean' : 'string',
+        multiple: isRepeatable,
+        ...(short !== undefined && { short }),
+      } as const,
     ],
   );
   try {
     const { values, positionals } = parseArgs({
       args: [...argv],
-      options: Object.fromEntries(options) as Record<string, { type: 'string' | 'boolean'; short?: string }>,
+      options: Object.fromEntries(options) as Record<
+        string,
+        { type: 'string' | 'boolean'; multiple: boolean; short?: string }
+      >,
       allowPositionals: true,
     });
     const [argument, ...extra] = positionals;
