@@ -1,7 +1,7 @@
 /**
  * `podroute apply` and `podroute delete`: a change of the resources, shown before it is made.
  *
- * Owns: the two commands. Must not know: what a change comes to (change-plan.ts), its words (change-text.ts), stores.
+ * Owns: the two commands. Must not know: what a change comes to and its words (changes), stores.
  */
 import {
   type CliIo,
@@ -12,11 +12,17 @@ import {
   type OptionValues,
   UsageError,
 } from '../../api/index.js';
+import {
+  type ChangePlan,
+  changeJson,
+  changeLines,
+  conflictText,
+  planApply,
+  planRemoval,
+} from '../changes/index.js';
 import { keyOf, statedVersion } from '../manifests/index.js';
 import { type ConfigError, checkText, formatConfigError, type LocatedDocument } from '../resources/index.js';
 import { readDocuments } from '../schema/index.js';
-import { type ChangePlan, planApply, planRemoval } from './change-plan.js';
-import { changeJson, changeLines, conflictText } from './change-text.js';
 import {
   FILE_OPTION,
   mustExist,

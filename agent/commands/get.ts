@@ -6,7 +6,7 @@
 import { type Command, EXIT, UsageError } from '../../api/index.js';
 import type { StoredResource } from '../datastore/index.js';
 import { jsonText, KIND_NAMES, versionedManifest, yamlText } from '../manifests/index.js';
-import { resourceTables } from './resource-tables.js';
+import { resourceTables } from '../views/resources.js';
 import {
   kindOf,
   mustExist,

@@ -83,6 +83,8 @@ const FAULTS: readonly (readonly [name: string, path: string, code: string, mess
     "import './redis/link.js';",
     'entered by its door',
   ],
+  ['manifests are pure', 'agent/manifests/fault.ts', "import 'node:crypto';", 'Pure code has no I/O'],
+  ['what a change comes to is pure', 'agent/changes/fault.ts', "import 'node:fs';", 'Pure code has no I/O'],
 ];
 
 describe('the walls between the folders', () => {

@@ -6,7 +6,7 @@
 import type { Conflict, StoredResource } from '../datastore/index.js';
 import { differences, fieldText, keyText, normalManifest } from '../manifests/index.js';
 import type { SessionEffect, SessionOutcome } from '../membership/index.js';
-import type { ChangePlan } from './change-plan.js';
+import type { ChangePlan } from './plan.js';
 
 /** So many names stand in a line; JSON has them all. */
 const MOST_NAMES = 8;
