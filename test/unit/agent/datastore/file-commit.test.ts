@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeFiles } from '../../../../agent/datastore/file-writer.js';
 import {
   type Change,
   createDatastore,
@@ -230,6 +231,24 @@ describe('a commit to a folder', () => {
     ]);
     await last;
     expect(told).toEqual(['node-a,node-c,node-d,node-z']);
+  });
+});
+
+describe('an editor that takes no lock', () => {
+  test('what it saved after we read is not written over, and nothing else is written either', async () => {
+    writeFileSync(at('a.yaml'), 'a');
+    writeFileSync(at('b.yaml'), 'saved meanwhile');
+    const isWritten = await writeFiles([
+      { path: at('a.yaml'), before: 'a', after: 'A' },
+      { path: at('b.yaml'), before: 'b', after: 'B' },
+      { path: at('c.yaml'), before: undefined, after: 'C' },
+    ]);
+    expect(isWritten).toBe(false);
+    expect([read('a.yaml'), read('b.yaml'), readdirSync(folder)]).toEqual([
+      'a',
+      'saved meanwhile',
+      ['a.yaml', 'b.yaml'],
+    ]);
   });
 });
 
