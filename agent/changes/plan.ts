@@ -24,6 +24,7 @@ import {
   formatConfigError,
   type LocatedDocument,
   parseDocuments,
+  type Resources,
 } from '../resources/index.js';
 
 /** What becomes of one resource. */
@@ -49,6 +50,14 @@ export interface ChangePlan {
   readonly notes: readonly string[];
 }
 
+/** What is to be known of the store. */
+export interface Store {
+  /** Stands for the file in what is said of what is kept. */
+  readonly name: string;
+  /** Nodes enter themselves: one that is wrong is left out, and holds up nobody. */
+  readonly isForNodes: boolean;
+}
+
 /** What is to be. */
 interface Wanted extends ResourceKey {
   /** undefined: it goes. */
@@ -58,14 +67,13 @@ interface Wanted extends ResourceKey {
 
 /**
  * Every document is created, or takes the place of what is there.
- * @param storeName stands for the file in what is said of what is kept
  */
 export function planApply(
   before: readonly StoredResource[],
   documents: readonly LocatedDocument[],
-  storeName: string,
+  store: Store,
 ): ChangePlan {
-  const kept = documentsOf(before, storeName);
+  const kept = documentsOf(before, store);
   const after = new Map(kept);
   const others: LocatedDocument[] = [];
   const seen = new Set<string>();
@@ -85,32 +93,32 @@ export function planApply(
       version: statedVersion(document.value),
     });
   }
-  return plan(before, wanted, [...kept.values()], [...after.values(), ...others], storeName);
+  return plan(before, wanted, [...kept.values()], [...after.values(), ...others], store);
 }
 
 /** Each of these goes, where it is there. */
 export function planRemoval(
   before: readonly StoredResource[],
   removed: readonly (ResourceKey & { readonly version?: string | undefined })[],
-  storeName: string,
+  store: Store,
 ): ChangePlan {
-  const kept = documentsOf(before, storeName);
+  const kept = documentsOf(before, store);
   const after = new Map(kept);
   for (const key of removed) after.delete(keyText(key));
   const wanted = [...new Map(removed.map((key) => [keyText(key), key])).values()].map(
     ({ kind, name, version }) => ({ kind, name, version, manifest: undefined }),
   );
-  return plan(before, wanted, [...kept.values()], [...after.values()], storeName);
+  return plan(before, wanted, [...kept.values()], [...after.values()], store);
 }
 
 function documentsOf(
   resources: readonly StoredResource[],
-  storeName: string,
+  { name }: Store,
 ): ReadonlyMap<string, LocatedDocument> {
   return new Map(
     resources.map((resource) => [
       keyText(resource),
-      { file: storeName, value: resource.manifest, lineOf: () => 0 },
+      { file: name, value: resource.manifest, lineOf: () => 0 },
     ]),
   );
 }
@@ -120,7 +128,7 @@ function plan(
   wanted: readonly Wanted[],
   kept: readonly LocatedDocument[],
   after: readonly LocatedDocument[],
-  storeName: string,
+  store: Store,
 ): ChangePlan {
   const known = new Map(before.map((resource) => [keyText(resource), resource]));
   const found = wanted.map((one) => ({ ...one, was: known.get(keyText(one)) }));
@@ -138,8 +146,8 @@ function plan(
     conflicts: touched.flatMap(({ kind, name, version, was }) =>
       version === undefined || version === was?.version ? [] : [{ kind, name, found: was }],
     ),
-    ...faults(kept, after, storeName),
-    ...effects(kept, after, resources, before),
+    ...faults(kept, after, store),
+    ...effects(kept, after, store, resources, before),
   };
 }
 
@@ -160,12 +168,12 @@ function isTouched(change: ResourceChange | undefined): boolean {
 function faults(
   kept: readonly LocatedDocument[],
   after: readonly LocatedDocument[],
-  storeName: string,
+  store: Store,
 ): Pick<ChangePlan, 'errors' | 'warnings'> {
   const old = checkDocuments(kept);
   const now = checkDocuments(after);
   const known = new Set([...old.errors, ...old.warnings].map(formatConfigError));
-  const isNew = (fault: ConfigError) => fault.file !== storeName || !known.has(formatConfigError(fault));
+  const isNew = (fault: ConfigError) => fault.file !== store.name || !known.has(formatConfigError(fault));
   const remaining = now.errors.filter((error) => !isNew(error));
   return {
     errors: now.errors.filter(isNew),
@@ -179,16 +187,25 @@ function faults(
 function effects(
   kept: readonly LocatedDocument[],
   after: readonly LocatedDocument[],
+  store: Store,
   resources: readonly ResourceChange[],
   before: readonly StoredResource[],
 ): Pick<ChangePlan, 'sessions' | 'notes'> {
-  const [was, is] = [parseDocuments(kept), parseDocuments(after)];
   const notes = resources.flatMap((change) => claimNotes(change, resources, before));
-  if ('errors' in was || 'errors' in is) {
-    const reason = 'what becomes of sessions cannot be told: not everything in the store is right';
-    return { sessions: [], notes: [reason, ...notes] };
-  }
-  return { sessions: sessionEffects(was.resources, is.resources), notes };
+  const [was, is] = [resourcesOf(kept, store), resourcesOf(after, store)];
+  if (was !== undefined && is !== undefined) return { sessions: sessionEffects(was, is), notes };
+  const unknown =
+    is === undefined
+      ? 'not everything in the store is right: agents keep what is in force until it is'
+      : 'not everything in the store was right: what becomes of sessions depends on what each agent has in force';
+  return { sessions: [], notes: [unknown, ...notes] };
+}
+
+/** What agents make of them; undefined: nothing. */
+function resourcesOf(documents: readonly LocatedDocument[], store: Store): Resources | undefined {
+  if (!store.isForNodes && checkDocuments(documents).errors.length > 0) return undefined;
+  const result = parseDocuments(documents);
+  return 'errors' in result ? undefined : result.resources;
 }
 
 /** A claim outlives its node: the node may come back, and its pods with it. */

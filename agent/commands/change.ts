@@ -73,7 +73,7 @@ export const apply: Command<StoreHooks> = {
     const read = await readManifestDocuments(values, hooks);
     if ('errors' in read) return refuse(io, read.errors);
     return await withStore(values, io, (store) =>
-      carryOut(store, planApply(store.stored, read.documents, store.datastore.name), values, form, io),
+      carryOut(store, planApply(store.stored, read.documents, factsOf(store)), values, form, io),
     );
   },
 };
@@ -113,7 +113,7 @@ export const remove: Command<StoreHooks> = {
       const named = 'documents' in read ? read.documents.flatMap(keyWithVersion) : [];
       return carryOut(
         store,
-        planRemoval(store.stored, [...keys, ...named], store.datastore.name),
+        planRemoval(store.stored, [...keys, ...named], factsOf(store)),
         values,
         form,
         io,
@@ -121,6 +121,10 @@ export const remove: Command<StoreHooks> = {
     });
   },
 };
+
+function factsOf({ datastore }: OpenStore) {
+  return { name: datastore.name, isForNodes: datastore.registry !== undefined };
+}
 
 function keyWithVersion({ value }: LocatedDocument) {
   const key = keyOf(value);

@@ -41,6 +41,15 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
 /** Commits of this process, by folder: its own locks do not keep it out. */
 const queues = new Map<string, Promise<unknown>>();
 
+/** Where the files at `path` are: links are followed. @throws StoreError where they are gone */
+export async function homeOf(path: string): Promise<{ readonly folder: string; readonly isFolder: boolean }> {
+  return await refusing(path, async () => {
+    const target = await realpath(path);
+    const isFolder = (await stat(target)).isDirectory();
+    return { folder: isFolder ? target : dirname(target), isFolder };
+  });
+}
+
 /**
  * Runs `work` while no other podroute writes into the folder.
  * @throws StoreError where the lock cannot be had
@@ -94,7 +103,9 @@ export async function writeFiles(writes: readonly FileWrite[]): Promise<boolean>
   const drafts: Draft[] = [];
   try {
     for (const write of writes) drafts.push(await draftOf(write));
-    for (const { path, before } of writes) if ((await textOf(path)) !== before) return false;
+    for (const { path, before } of writes) {
+      if ((await refusing(path, () => textOf(path))) !== before) return false;
+    }
     for (const draft of drafts) await take(draft);
   } finally {
     for (const { draft } of drafts) if (draft !== undefined) await rm(draft, { force: true });
@@ -166,13 +177,18 @@ async function textOf(path: string): Promise<string | undefined> {
   }
 }
 
+/** The new names are on the disk, where the file system can be asked for that. */
 async function synchronise(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await refusing(folder, async () => {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } catch (error) {
+      if (codeOf(error) !== 'EINVAL') throw error;
+    } finally {
+      await handle.close();
+    }
+  });
 }
 
 /** What the file system refuses, as a sentence. */

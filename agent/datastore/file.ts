@@ -4,12 +4,10 @@
  * Owns: what a snapshot of manifests is as resources, and the steps of a commit. Must not know: when to read, what the
  * resources mean, who uses them.
  */
-import { realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { checkText, type ManifestFile, parseResources, type ResourcesResult } from '../resources/index.js';
 import { conflictsOf, entriesOf, storedOf, textsAfter } from './file-contents.js';
 import { readFiles, readManifests, type Snapshot } from './file-reader.js';
-import { holding, writeFiles } from './file-writer.js';
+import { holding, homeOf, writeFiles } from './file-writer.js';
 import {
   type Change,
   type CommitResult,
@@ -61,9 +59,8 @@ export class FileDatastore implements Datastore {
 
   async commit(changes: readonly Change[]): Promise<CommitResult> {
     await this.#read();
-    const target = await realpath(this.#path);
-    const isFolder = (await stat(target)).isDirectory();
-    return await holding(isFolder ? target : dirname(target), async () => {
+    const { folder, isFolder } = await homeOf(this.#path);
+    return await holding(folder, async () => {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const files = await this.#read();
         const entries = entriesOf(files);
