@@ -54,11 +54,15 @@ export async function homeOf(path: string): Promise<{ readonly folder: string; r
  * Runs `work` while no other podroute writes into the folder.
  * @throws StoreError where the lock cannot be had
  */
-export async function holding<T>(folder: string, work: () => Promise<T>): Promise<T> {
+export async function holding<T>(
+  folder: string,
+  work: () => Promise<T>,
+  patienceMs = LOCK_PATIENCE_MS,
+): Promise<T> {
   const earlier = queues.get(folder) ?? Promise.resolve();
   const run = earlier.then(async () => {
     const path = join(folder, LOCK_FILE);
-    const release = await lock(path);
+    const release = await lock(path, patienceMs);
     try {
       return await work();
     } finally {
@@ -81,14 +85,14 @@ export async function holding<T>(folder: string, work: () => Promise<T>): Promis
 }
 
 /** The end of a lock of another process is no event that can be waited for with a limit. */
-async function lock(path: string): Promise<() => void> {
-  const deadline = performance.now() + LOCK_PATIENCE_MS;
+async function lock(path: string, patienceMs: number): Promise<() => void> {
+  const deadline = performance.now() + patienceMs;
   for (;;) {
     const result = await refusing(path, async () => takeLock(path));
     if ('release' in result) return result.release;
     if (performance.now() > deadline) {
       const who = result.holder === 0 ? 'another process' : `process ${result.holder}`;
-      throw new StoreError(`${path}: has been held by ${who} for ${LOCK_PATIENCE_MS / 1000} s; end it`);
+      throw new StoreError(`${path}: has been held by ${who} for ${patienceMs / 1000} s; end it`);
     }
     await pause(LOCK_RETRY_MS);
   }

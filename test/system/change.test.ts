@@ -118,13 +118,13 @@ describe('writers at once', () => {
   test('of several changes of one version one is made; of different resources none is lost', async () => {
     writeFileSync(store, `${pool()}\n---\n${node('x', '192.0.2.1/24')}`);
     const found = podroute(['get', 'node', 'node-x', '-o', 'json']).out;
-    const letters = ['a', 'b', 'c', 'd'];
+    const letters = ['a', 'b', 'c'];
     const [labelled, created] = await Promise.all([
       Promise.all(letters.map((letter) => applied(found.replace('"rack": "x"', `"rack": "${letter}"`)))),
       Promise.all(letters.map((letter, at) => applied(node(letter, `192.0.2.${at + 11}/24`)))),
     ]);
-    expect([...labelled].sort()).toEqual([0, 1, 1, 1]);
-    expect(created).toEqual([0, 0, 0, 0]);
+    expect([...labelled].sort()).toEqual([0, 1, 1]);
+    expect(created).toEqual([0, 0, 0]);
     const { items } = JSON.parse(podroute(['get', 'nodes', '-o', 'json']).out);
     expect(items.map(({ metadata }: { metadata: { name: string } }) => metadata.name)).toEqual(
       [...letters, 'x'].map((letter) => `node-${letter}`),

@@ -13,13 +13,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { writeFiles } from '../../../../agent/datastore/file-writer.js';
+import { holding, writeFiles } from '../../../../agent/datastore/file-writer.js';
 import {
   type Change,
   createDatastore,
   type Datastore,
   type Manifest,
 } from '../../../../agent/datastore/index.js';
+import { holdLock } from '../../../support/lock-holder.js';
 import { manifest, node, pool } from '../../../support/manifests.js';
 
 let folder: string;
@@ -231,6 +232,26 @@ describe('a commit to a folder', () => {
     ]);
     await last;
     expect(told).toEqual(['node-a,node-c,node-d,node-z']);
+  });
+});
+
+describe('the lock of another process', () => {
+  test('is waited for, and not for ever; it goes with its process, and nothing of it is left', async () => {
+    mkdirSync(at('store'));
+    const holder = await holdLock(at('store', '.podroute.lock'), folder);
+    let isRun = false;
+    const work = async () => {
+      isRun = true;
+    };
+    await expect(holding(at('store'), work, 50)).rejects.toThrow(
+      `has been held by process ${holder.pid} for 0.05 s; end it`,
+    );
+    expect(isRun).toBe(false);
+    const waiting = holding(at('store'), work);
+    await holder.kill();
+    await waiting;
+    expect(isRun).toBe(true);
+    expect(readdirSync(at('store'))).toEqual([]);
   });
 });
 

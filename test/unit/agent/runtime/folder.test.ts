@@ -1,6 +1,4 @@
 /** The runtime folder: its files, its lock, and whose settings are kept in it. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -21,6 +19,7 @@ import {
   readOnlyStore,
   settingStore,
 } from '../../../../agent/runtime/index.js';
+import { holdLock, type LockHolder } from '../../../support/lock-holder.js';
 
 let root: string;
 let path: string;
@@ -31,36 +30,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-/** A process of its own that holds the lock of `path` until its standard input ends. */
-async function holder(): Promise<{ readonly pid: number; kill(): Promise<void> }> {
-  const program = `
-    import { takeLock } from ${JSON.stringify(new URL('../../../../agent/runtime/lock.ts', import.meta.url).pathname)};
-    takeLock(${JSON.stringify(join(path, 'lock'))});
-    process.stdout.write('held');
-    process.stdin.resume();
-  `;
+/** A process of its own that holds the lock of `path`. */
+function holder(): Promise<LockHolder> {
   mkdirSync(path, { recursive: true });
-  const bundle = join(root, 'holder.mjs');
-  const { build } = await import('esbuild');
-  await build({
-    stdin: { contents: program, resolveDir: process.cwd(), loader: 'ts' },
-    outfile: bundle,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'warning',
-  });
-  symlinkSync(join(process.cwd(), 'node_modules'), join(root, 'node_modules'));
-  const child = spawn(process.execPath, [bundle], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await once(child.stdout, 'data');
-  return {
-    pid: child.pid ?? 0,
-    kill: async () => {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    },
-  };
+  return holdLock(join(path, 'lock'), root);
 }
 
 describe('the lock', () => {
