@@ -5,6 +5,7 @@
  */
 import { type StaticDecode, Type } from 'typebox';
 import { formatIpAddress, type IpAddress, parseIpAddress } from '../../bgp/net/index.js';
+import { readMethod } from '../detect/index.js';
 import { readName } from '../resources/index.js';
 import { type FieldOptions, mapping, oneOf, quote, type Reading, scalar, text } from '../schema/index.js';
 
@@ -91,6 +92,18 @@ export const settingsSchema = mapping(
       description: 'Where the agent keeps the last state of a datastore that may be away at its next start.',
       default: '/var/lib/podroute',
     }),
+    ip: text(readMethod('ipv4'), {
+      placeholder: 'METHOD',
+      description:
+        'How the node finds its address: first-found, can-reach=ADDRESS, interface=REGEX, skip-interface=REGEX, cidr=CIDR or ADDRESS/LENGTH.',
+      default: 'first-found',
+    }),
+    ip6: Type.Optional(
+      text(readMethod('ipv6'), {
+        placeholder: 'METHOD',
+        description: 'The same for an IPv6 address (default: the node has none).',
+      }),
+    ),
     listenAddress: Type.Optional(
       text(readListenAddress, {
         placeholder: 'ADDRESS',

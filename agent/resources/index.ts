@@ -13,6 +13,7 @@ export { checkDocuments, parseDocuments, parseResources } from './parse.js';
 export { readName } from './readers.js';
 export { hasPeer } from './select-nodes.js';
 export { type Labels, parseSelector, type Selector, type SelectorResult, selects } from './selector.js';
+export { formatSelector } from './selector-text.js';
 export type {
   BgpConfiguration,
   BgpFilter,

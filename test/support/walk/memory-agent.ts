@@ -113,6 +113,7 @@ export class MemoryAgent {
         routeProtocol: 179,
         routeMetric: 2048,
         maxPaths: 1,
+        ip: { type: 'first-found' },
       },
       version: 'test',
       clock,

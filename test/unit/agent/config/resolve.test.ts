@@ -42,6 +42,7 @@ describe('sources', () => {
       maxPaths: 16,
       runDir: '/run/podroute',
       stateDir: '/var/lib/podroute',
+      ip: { type: 'first-found' },
     });
   });
 
@@ -73,6 +74,8 @@ describe('sources', () => {
       maxPaths: '4',
       runDir: '/run/x',
       stateDir: '/var/x',
+      ip: 'can-reach=192.168.1.254',
+      ip6: '2001:db8::11/64',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };
@@ -95,6 +98,8 @@ describe('sources', () => {
       maxPaths: 4,
       runDir: '/run/x',
       stateDir: '/var/x',
+      ip: { type: 'can-reach', host: '192.168.1.254', address: parseIpv4('192.168.1.254') },
+      ip6: { type: 'address', address: { address: parseIpv6('2001:db8::11'), lengthBits: 64 } },
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });
