@@ -5,6 +5,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import {
   addressFamily,
@@ -53,10 +54,9 @@ export async function routeSource(target: IpAddress): Promise<Answer> {
   const text = formatIpAddress(target);
   const socket = createSocket(addressFamily(target) === 'ipv4' ? 'udp4' : 'udp6');
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.connect(DISCARD_PORT, text, resolve);
-    });
+    socket.connect(DISCARD_PORT, text);
+    // Rejects where it fails: a callback of connect would be given the error, and no event come.
+    await once(socket, 'connect');
     const own = socket.address().address;
     const address = parseIpAddress(own.split('%', 1)[0] ?? own);
     if (address !== undefined) return { address };
