@@ -19,6 +19,7 @@ export {
   type Registry,
   type ResourceKey,
   type Sign,
+  type Signs,
   type StoredResource,
   StoreError,
   type StoreFollower,

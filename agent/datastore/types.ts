@@ -94,6 +94,8 @@ export class StoreError extends Error {
 export interface Registry {
   /** Says that a node lives, and asks who else does. */
   beat(order: BeatOrder): Promise<Beat>;
+  /** Who gave a sign, without giving one. */
+  signs(): Promise<Signs>;
   /** Claims the first candidate that nobody has, by a BlockAffinity named after it. */
   claim(order: ClaimOrder): Promise<ClaimResult>;
 }
@@ -116,11 +118,14 @@ export interface Sign {
   readonly atMs: number;
 }
 
-export interface Beat {
+export interface Signs {
   /** The store's clock. */
   readonly nowMs: number;
   /** The newest sign of every node that ever gave one. */
   readonly signs: ReadonlyMap<string, Sign>;
+}
+
+export interface Beat extends Signs {
   /** Another instance has the name, and lives: our sign was not entered. */
   readonly holder: Sign | undefined;
   /** The newest other instance that was refused our name. */

@@ -18,6 +18,7 @@ import {
   type Registry,
   type ResourceKey,
   type Sign,
+  type Signs,
   type StoredResource,
   StoreError,
   type StoreFollower,
@@ -126,6 +127,10 @@ export class MemoryStore {
     return { nowMs, signs: new Map(this.#signs), holder, rival: isRival ? refused : undefined };
   }
 
+  signs(): Signs {
+    return { nowMs: this.options.nowMs(), signs: new Map(this.#signs) };
+  }
+
   claim({ node, pool, candidates }: ClaimOrder): ClaimResult {
     if (this.#find({ kind: 'IPPool', name: pool.name })?.version !== pool.version) {
       return { outcome: 'poolChanged' };
@@ -187,6 +192,7 @@ export class MemoryDatastore implements Datastore {
     this.#health = { state: 'ok', reason: '', sinceMs: store.options.nowMs(), notes: [] };
     this.registry = {
       beat: async (order) => this.#written().beat(order),
+      signs: async () => this.#reached().signs(),
       claim: async (order) => this.#written().claim(order),
     };
   }
@@ -205,8 +211,7 @@ export class MemoryDatastore implements Datastore {
   }
 
   async list(): Promise<readonly StoredResource[]> {
-    if (this.#health.state === 'unreachable') throw this.#error();
-    return this.#store.list();
+    return this.#reached().list();
   }
 
   async commit(changes: readonly Change[]): Promise<CommitResult> {
@@ -237,6 +242,12 @@ export class MemoryDatastore implements Datastore {
   /** The store, where it takes writes. */
   #written(): MemoryStore {
     if (this.#health.state !== 'ok') throw this.#error();
+    return this.#store;
+  }
+
+  /** The store, where it can be read. */
+  #reached(): MemoryStore {
+    if (this.#health.state === 'unreachable') throw this.#error();
     return this.#store;
   }
 
