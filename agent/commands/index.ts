@@ -17,6 +17,7 @@ import { check } from './check.js';
 import { CLEANUP_SUMMARY, cleanupHelp, runCleanup } from './cleanup.js';
 import { decode } from './decode.js';
 import { get } from './get.js';
+import { IPAM_SUMMARY, runIpam } from './ipam.js';
 import { kernelRoutes } from './kernel-routes.js';
 
 interface Entry {
@@ -58,6 +59,7 @@ const ENTRIES: ReadonlyMap<string, Entry> = new Map([
     command.name,
     { summary: command.summary, run: (argv, io) => runCommand(command, argv, io, hooks) },
   ]),
+  ['ipam', { summary: IPAM_SUMMARY, run: (argv, io) => runIpam(argv, io, hooks) }],
   ['cleanup', cleanup],
 ]);
 

@@ -60,7 +60,11 @@ export async function claimBlock(
     if ('errors' in read) return read;
     const asked = request.pools(read.resources);
     if ('problem' in asked) return asked;
-    const taken = [...takenBlocks(read.resources).map(({ cidr }) => cidr), ...claimedIn(stored)];
+    // A claim that readers leave out is taken all the same: its name is.
+    const taken = [
+      ...takenBlocks(read.resources).map(({ cidr }) => cidr),
+      ...stored.flatMap((resource) => claimOf(resource)?.cidr ?? []),
+    ];
     const choice = asked.pools
       .map((pool) => ({
         pool,
@@ -94,12 +98,17 @@ export function parseStored(storeName: string, stored: readonly StoredResource[]
   );
 }
 
-/** A claim that readers leave out is taken all the same: its name is. */
-function claimedIn(stored: readonly StoredResource[]): readonly Prefix[] {
-  return stored.flatMap(({ kind, manifest }) => {
-    const { spec } = manifest;
-    if (kind !== 'BlockAffinity' || typeof spec !== 'object' || spec === null || !('cidr' in spec)) return [];
-    const cidr = typeof spec.cidr === 'string' ? parsePrefix(spec.cidr) : undefined;
-    return cidr === undefined ? [] : [cidr];
-  });
+/** A claim as it is kept, be it right or left out. */
+export interface StoredClaim {
+  readonly cidr: Prefix;
+  readonly node: string;
+}
+
+/** @returns undefined where it is no BlockAffinity, or none that says what it is of */
+export function claimOf({ kind, manifest }: StoredResource): StoredClaim | undefined {
+  const { spec } = manifest;
+  if (kind !== 'BlockAffinity' || typeof spec !== 'object' || spec === null) return undefined;
+  const { cidr: text, node } = spec as Readonly<Record<string, unknown>>;
+  const cidr = typeof text === 'string' ? parsePrefix(text) : undefined;
+  return cidr === undefined || typeof node !== 'string' ? undefined : { cidr, node };
 }

@@ -10,7 +10,15 @@ export {
   countBlocks,
   isBlockOf,
 } from './blocks.js';
-export { type ClaimOutcome, type ClaimRequest, type ClaimStore, claimBlock, parseStored } from './claim.js';
+export {
+  type ClaimOutcome,
+  type ClaimRequest,
+  type ClaimStore,
+  claimBlock,
+  claimOf,
+  parseStored,
+  type StoredClaim,
+} from './claim.js';
 export {
   type ClaimPlan,
   checkBlock,
