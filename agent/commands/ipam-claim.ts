@@ -49,7 +49,8 @@ export const ipamClaim: Command<StoreHooks> = {
     const form = readForm(values, FORMS);
     if (node === undefined) throw new UsageError('name the node that gets one');
     const wish = readWish(values);
-    return await withClaims(values, io, BY_HAND, async ({ datastore, registry }) => {
+    return await withClaims(values, io, BY_HAND, async ({ datastore, registry, facts }) => {
+      mustExist(facts.resources, node, wish);
       const outcome = await claimBlock({ datastore, registry }, requestOf(node, wish));
       if ('errors' in outcome) {
         io.stderr.write(`${checkText(outcome.errors)}\n`);
@@ -75,35 +76,33 @@ function readWish({ pool, block }: OptionValues): Wish {
   };
 }
 
-function requestOf(node: string, { pool, block }: Wish): ClaimRequest {
-  return {
-    node,
-    pools: (resources) => poolsOf(resources, node, { pool, block }),
-    ...(block !== undefined && { only: [block] }),
-  };
+/** A node or a pool that is not there is a wrong question. @throws UsageError */
+function mustExist({ nodes, pools }: Resources, node: string, { pool }: Wish): void {
+  for (const [kind, name, list] of [
+    ['Node', node, nodes],
+    ['IPPool', pool, pools],
+  ] as const) {
+    if (name === undefined || list.some((candidate) => candidate.name === name)) continue;
+    const known = list.map((candidate) => candidate.name);
+    throw new UsageError(`there is no ${kind} ${name}${didYouMean(name, known)}`);
+  }
 }
 
-/** The resources may be others in each round; a node or a pool that is not there is a wrong question. */
-function poolsOf(
-  resources: Resources,
-  name: string,
-  { pool, block }: Wish,
-): ReturnType<ClaimRequest['pools']> {
-  const node = resources.nodes.find((candidate) => candidate.name === name);
-  if (node === undefined) {
-    const known = resources.nodes.map((candidate) => candidate.name);
-    throw new UsageError(`there is no Node ${name}${didYouMean(name, known)}`);
-  }
-  if (block !== undefined) {
-    const checked = checkBlock(resources, node, block);
-    return 'problem' in checked ? checked : { pools: [checked.pool] };
-  }
-  const named = resources.pools.filter((candidate) => pool === undefined || candidate.name === pool);
-  if (pool !== undefined && named.length === 0) {
-    const known = resources.pools.map((candidate) => candidate.name);
-    throw new UsageError(`there is no IPPool ${pool}${didYouMean(pool, known)}`);
-  }
-  const ipv4 = poolsFor(named, node, 'ipv4');
-  const pools = ipv4.length > 0 ? ipv4 : poolsFor(named, node, 'ipv6');
-  return pools.length > 0 ? { pools } : { problem: whyNone(named, node) };
+function requestOf(name: string, { pool, block }: Wish): ClaimRequest {
+  return {
+    node: name,
+    ...(block !== undefined && { only: [block] }),
+    pools: (resources, taken) => {
+      const [node] = resources.nodes;
+      if (node === undefined) return { problem: `there is no Node ${name} any more` };
+      if (block !== undefined) {
+        const checked = checkBlock(resources, taken, node, block);
+        return 'problem' in checked ? checked : { pools: [checked.pool] };
+      }
+      const named = resources.pools.filter((candidate) => pool === undefined || candidate.name === pool);
+      const ipv4 = poolsFor(named, node, 'ipv4');
+      const pools = ipv4.length > 0 ? ipv4 : poolsFor(named, node, 'ipv6');
+      return pools.length > 0 ? { pools } : { problem: whyNone(named, node) };
+    },
+  };
 }

@@ -20,7 +20,7 @@ import {
   prefixesOverlap,
 } from '../../bgp/net/index.js';
 import type { StoredResource } from '../datastore/index.js';
-import { claimOf, defaultIpamLimits, nodeStanding, type StoredClaim, takenBlocks } from '../ipam/index.js';
+import { claimOf, defaultIpamLimits, nodeStanding, type TakenBlock, takenBlocks } from '../ipam/index.js';
 import { didYouMean } from '../schema/index.js';
 import { type ClaimingStore, withClaims } from './ipam-facts.js';
 import { FORMS, OUTPUT_OPTION } from './ipam-show.js';
@@ -30,7 +30,7 @@ import { readForm, STORE_EXITS, STORE_OPTIONS, type StoreHooks } from './store.j
 const BY_HAND = 'take it out of podCIDRs of its Node by "podroute apply"';
 
 /** A claim that is to go. */
-interface Doomed extends StoredClaim {
+interface Doomed extends TakenBlock {
   readonly resource: StoredResource;
 }
 

@@ -13,8 +13,9 @@ import {
 } from '../../bgp/net/index.js';
 import { type IpPool, type NodeResource, type Resources, selects } from '../resources/index.js';
 import { isBlockOf } from './blocks.js';
-import { heldBlocks, takenBlocks } from './held.js';
+import { heldBlocks } from './held.js';
 import { borrowText, noAddressText, noPoolText, notABlockText, ownText, poolText } from './sentences.js';
+import type { TakenBlock } from './types.js';
 
 /** Blocks that a node should claim. */
 export interface WantedClaim {
@@ -62,24 +63,26 @@ export function poolsFor(pools: readonly IpPool[], node: NodeResource, family: F
 
 /**
  * Whether the node may claim exactly this block.
+ * @param taken what all nodes have
  * @returns its pool, or one sentence why not
  */
 export function checkBlock(
-  resources: Resources,
+  { pools }: Pick<Resources, 'pools'>,
+  taken: readonly TakenBlock[],
   node: NodeResource,
   block: Prefix,
 ): { readonly pool: IpPool } | { readonly problem: string } {
-  const pool = resources.pools.find(({ cidr }) => prefixesOverlap(cidr, block));
+  const pool = pools.find(({ cidr }) => prefixesOverlap(cidr, block));
   if (pool === undefined) {
-    const known = resources.pools.map(poolText).join(', ') || 'none at all';
+    const known = pools.map(poolText).join(', ') || 'none at all';
     return { problem: `no IPPool is around that block; there is ${known}` };
   }
   if (!isBlockOf(pool, block)) return { problem: notABlockText(block, pool) };
-  const owner = takenBlocks(resources).find(({ cidr }) => prefixesOverlap(cidr, block));
+  const owner = taken.find(({ cidr }) => prefixesOverlap(cidr, block));
   if (owner !== undefined) {
     return { problem: owner.node === node.name ? ownText(block, owner) : borrowText(block, owner) };
   }
-  if (!poolsFor(resources.pools, node, prefixFamily(block)).includes(pool)) {
+  if (!poolsFor(pools, node, prefixFamily(block)).includes(pool)) {
     return { problem: whyNone([pool], node) };
   }
   return { pool };

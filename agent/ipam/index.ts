@@ -10,15 +10,7 @@ export {
   countBlocks,
   isBlockOf,
 } from './blocks.js';
-export {
-  type ClaimOutcome,
-  type ClaimRequest,
-  type ClaimStore,
-  claimBlock,
-  claimOf,
-  parseStored,
-  type StoredClaim,
-} from './claim.js';
+export { type ClaimOutcome, type ClaimRequest, type ClaimStore, claimBlock } from './claim.js';
 export {
   type ClaimPlan,
   checkBlock,
@@ -30,6 +22,7 @@ export {
 export { heldBlocks, takenBlocks } from './held.js';
 export { ipamReport, nodeStanding } from './report.js';
 export { exhaustedText, poolText } from './sentences.js';
+export { claimOf, parseStored, takenInStore } from './stored.js';
 export {
   type BlockUse,
   defaultIpamLimits,

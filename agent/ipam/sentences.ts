@@ -46,11 +46,6 @@ export function ownText(wanted: Prefix, { cidr, node }: TakenBlock): string {
   return `${node} has ${formatPrefix(wanted)} already${part}; name no block, and it gets the next free one`;
 }
 
-/** Claimed by something that readers leave out. */
-export function takenText(wanted: readonly Prefix[]): string {
-  return `${wanted.map(formatPrefix).join(', ')} is claimed by a BlockAffinity that nobody uses; see "podroute ipam check"`;
-}
-
 /** It is no block that the pool is cut into. */
 export function notABlockText(wanted: Prefix, pool: IpPool): string {
   return `${formatPrefix(wanted)} is no block of ${poolText(pool)}, whose blocks are /${pool.blockSize}; name one of that length, or change spec.blockSize`;

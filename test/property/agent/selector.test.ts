@@ -1,7 +1,7 @@
 /** Selectors: what is written is what is meant, and no text does harm. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Labels, parseSelector, selects } from '../../../agent/resources/index.js';
+import { formatSelector, type Labels, parseSelector, selects } from '../../../agent/resources/index.js';
 
 /** A selector as text beside its meaning, built together and independently of the parser. */
 interface Meant {
@@ -74,6 +74,16 @@ describe('selectors', () => {
         const result = parseSelector(text);
         expect(result).toHaveProperty('selector');
         if ('selector' in result) expect(selects(result.selector, given)).toBe(matches(given));
+      }),
+    );
+  });
+
+  test('what is formatted is read as the same selector', () => {
+    fc.assert(
+      fc.property(meant, ({ text }) => {
+        const result = parseSelector(text);
+        if ('problem' in result) throw new Error(`${text}: ${result.problem}`);
+        expect(parseSelector(formatSelector(result.selector))).toEqual(result);
       }),
     );
   });
