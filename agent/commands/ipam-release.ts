@@ -21,7 +21,7 @@ import {
 } from '../../bgp/net/index.js';
 import type { StoredResource } from '../datastore/index.js';
 import { claimOf, defaultIpamLimits, nodeStanding, type TakenBlock, takenBlocks } from '../ipam/index.js';
-import { didYouMean } from '../schema/index.js';
+import { didYouMean, quote } from '../schema/index.js';
 import { type ClaimingStore, withClaims } from './ipam-facts.js';
 import { FORMS, OUTPUT_OPTION } from './ipam-show.js';
 import { answerText } from './ipam-text.js';
@@ -95,7 +95,7 @@ export const ipamRelease: Command<StoreHooks> = {
 export function readBlock(text: string): Prefix {
   const cidr = parsePrefix(text);
   if (cidr === undefined)
-    throw new UsageError(`${JSON.stringify(text)} is no pod subnet; write it like 10.244.1.0/24`);
+    throw new UsageError(`${quote(text)} is no pod subnet; write it like 10.244.1.0/24`);
   return cidr;
 }
 

@@ -5,6 +5,7 @@
  */
 import { type Command, type CommandOption, EXIT, type OptionValues, UsageError } from '../../api/index.js';
 import { defaultIpamLimits, type IpamLimits, ipamReport } from '../ipam/index.js';
+import { quote } from '../schema/index.js';
 import { withIpam } from './ipam-facts.js';
 import { answerText, problemsText, reportJson, reportText } from './ipam-text.js';
 import { readForm, STORE_EXITS, STORE_OPTIONS, type StoreHooks } from './store.js';
@@ -82,8 +83,15 @@ function limitsOf({ 'silent-for': text }: OptionValues): IpamLimits {
   if (typeof text !== 'string') return defaultIpamLimits;
   const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   if (number === undefined || unit === undefined) {
-    throw new UsageError(`--silent-for ${JSON.stringify(text)} is no duration; write it like 90m, 2h or 7d`);
+    throw new UsageError(`--silent-for ${quote(text)} is no duration; write it like 90m, 2h or 7d`);
   }
   const leakedAfterMs = Number(number) * UNITS_MS[unit as keyof typeof UNITS_MS];
+  const { silentAfterMs } = defaultIpamLimits;
+  if (leakedAfterMs < silentAfterMs) {
+    const least = `${silentAfterMs / UNITS_MS.s}s`;
+    throw new UsageError(
+      `--silent-for ${text} is less than ${least}, for which a node that lives may be silent`,
+    );
+  }
   return { ...defaultIpamLimits, leakedAfterMs };
 }

@@ -371,6 +371,10 @@ export function datastoreSuite(
       const second = await b.beat({ ...beat, node: 'b', instance: 'b1', address: '192.168.1.2' });
       expect([...second.signs.keys()].sort()).toEqual(['a', 'b']);
       expect(second.nowMs).toBeGreaterThanOrEqual(first.nowMs);
+      // Who only asks gives none.
+      const asked = await registryOf(open()).signs();
+      expect(asked.signs).toEqual(second.signs);
+      expect(asked.nowMs).toBeGreaterThanOrEqual(second.nowMs);
     });
 
     test('a name that somebody else has is refused, and its holder is told of the rival', async () => {

@@ -70,6 +70,14 @@ const FAULTS: readonly (readonly [name: string, path: string, code: string, mess
     "import '../test/support/fake-clock.js';",
     'does not know that one',
   ],
+  [
+    'pod subnets are pure',
+    'agent/ipam/fault.ts',
+    'export const now = Date.now();',
+    'time, chance and output',
+  ],
+  ['the choice of an address is pure', 'agent/detect/choose.ts', "import 'node:os';", 'Pure code has no I/O'],
+  ['the pod subnets have one door', 'agent/fault.ts', "import './ipam/blocks.js';", 'entered by its door'],
   ['resources are pure', 'agent/resources/fault.ts', "import 'node:fs';", 'Pure code has no I/O'],
   [
     'the judgement has no I/O',
