@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { createApi, EXIT, listen } from '../api/index.js';
 import { systemClock } from '../bgp/speaker/index.js';
 import type { NextHopFacts } from '../ipip/index.js';
+import { Alarms } from './alarms.js';
 import { ChangeLog } from './change-log.js';
 import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
@@ -19,10 +20,14 @@ import { planLocalChanges, planPeerChanges } from './membership/index.js';
 import { NodeDataplane } from './node-dataplane.js';
 import { NodeSpeaker } from './node-speaker.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
+import { type Rival, rivalText } from './rivals.js';
 import { RuntimeFolder } from './runtime/index.js';
 import { Sources } from './sources.js';
 import { StartError } from './start-error.js';
 import { AgentView } from './views/agent-view.js';
+
+/** Who gave way to us is heard no more; its people still have to see that it was so. */
+const RIVAL_SHOWN_MS = 600_000;
 
 export interface AgentOptions {
   readonly settings: AgentSettings;
@@ -41,6 +46,7 @@ export class Agent {
   readonly #settings: AgentSettings;
   readonly #log: Logger;
   readonly #changeLog: ChangeLog;
+  readonly #alarms: Alarms;
   readonly #sources: Sources;
   readonly #interfaces: Interfaces;
   readonly #host: NodeHost | undefined;
@@ -96,6 +102,7 @@ export class Agent {
     this.#settings = settings;
     this.#log = log;
     this.#changeLog = new ChangeLog(settings, log);
+    this.#alarms = new Alarms(systemClock, log);
     this.#sources = sources;
     this.#plan = plan;
     this.#interfaces = new Interfaces({
@@ -124,6 +131,7 @@ export class Agent {
         follower: {
           onBestPaths: (changes) => this.#dataplane?.applyChanges(changes),
           onPeersChanged: (peers) => this.#dataplane?.setPeers(peers),
+          onRivals: (rivals) => this.#alarmOf(rivals),
         },
       },
       plan,
@@ -136,6 +144,7 @@ export class Agent {
       dataplane: this.#dataplane?.dataplane,
       nat: this.#host?.nat,
       membership: () => this.#plan.membership,
+      alarms: this.#alarms,
     });
     this.#api = createApi({
       source: this.#view,
@@ -182,6 +191,13 @@ export class Agent {
     }
     this.#changeLog.notices(this.#plan.membership);
     this.#log.info({ peers: this.#plan.membership.peers.length }, 'agent started');
+  }
+
+  #alarmOf(rivals: readonly Rival[]): void {
+    const textsOf = (isWon: boolean) =>
+      rivals.filter(({ verdict }) => (verdict === 'ours') === isWon).map(rivalText);
+    this.#alarms.set('pod subnet', textsOf(false));
+    this.#alarms.set('pod subnet kept', textsOf(true), RIVAL_SHOWN_MS);
   }
 
   #enqueue(work: () => Promise<void>): void {

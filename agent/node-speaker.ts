@@ -4,7 +4,9 @@
  * Owns: the speaker that runs now, and what it is told of the plan. Must not know: the datastore, the kernel, HTTP; when
  * a plan comes into force.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import type { Ipv4 } from '../bgp/net/index.js';
 import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
 import {
   type ListenOptions,
@@ -19,6 +21,7 @@ import type { CheckedPlan } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import type { Interfaces } from './interfaces.js';
 import { dynamicPeerRanges, listenOptionsOf, localRoutesOf, peerConfigs, policyOf } from './plan.js';
+import { type Rival, rivalsOf } from './rivals.js';
 import { bgpListenError } from './start-error.js';
 
 export interface NodeSpeakerOptions {
@@ -33,6 +36,8 @@ export interface NodeSpeakerOptions {
 export interface SpeakerFollower {
   readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
   readonly onPeersChanged: (peers: readonly PeerStatus[]) => void;
+  /** Others announce pod subnets of this node, or have ceased to. */
+  readonly onRivals: (rivals: readonly Rival[]) => void;
 }
 
 export class NodeSpeaker {
@@ -40,6 +45,8 @@ export class NodeSpeaker {
   #plan: CheckedPlan;
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
+  #rivals: readonly Rival[] = [];
+  readonly #formerIdentifiers = new Set<Ipv4>();
   #current: Speaker;
 
   constructor(options: NodeSpeakerOptions, plan: CheckedPlan) {
@@ -55,6 +62,9 @@ export class NodeSpeaker {
 
   /** What is told from now on rests on this plan. */
   setPlan(plan: CheckedPlan): void {
+    const { bgpIdentifier } = this.#plan.membership;
+    if (plan.membership.bgpIdentifier !== bgpIdentifier) this.#formerIdentifiers.add(bgpIdentifier);
+    this.#formerIdentifiers.delete(plan.membership.bgpIdentifier);
     this.#plan = plan;
   }
 
@@ -88,6 +98,7 @@ export class NodeSpeaker {
     this.tellPolicy();
     this.#tellLocalRoutes();
     this.tellPeers();
+    this.#lookForRivals();
   }
 
   tellPolicy(): void {
@@ -106,7 +117,22 @@ export class NodeSpeaker {
   }
 
   #tellLocalRoutes(): void {
-    this.#current.setLocalRoutes(localRoutesOf(this.#plan.membership, this.#facts));
+    const lost = new Set(
+      this.#rivals.filter(({ verdict }) => verdict === 'theirs').map(({ prefix }) => prefix),
+    );
+    const routes = localRoutesOf(this.#plan.membership, this.#facts);
+    this.#current.setLocalRoutes(routes.filter(({ prefix }) => !lost.has(prefix)));
+  }
+
+  #lookForRivals(): void {
+    const { bgpIdentifier: identifier, localAs: asNumber, blocks } = this.#plan.membership;
+    const { rib } = this.#current;
+    const own = { identifier, former: this.#formerIdentifiers, asNumber, blocks };
+    const rivals = rivalsOf(own, (prefix) => rib.paths(prefix));
+    if (isDeepStrictEqual(rivals, this.#rivals)) return;
+    this.#rivals = rivals;
+    this.#tellLocalRoutes();
+    this.#options.follower.onRivals(rivals);
   }
 
   #policy(): RoutePolicy {
@@ -135,6 +161,7 @@ export class NodeSpeaker {
       restarted,
       onBestPaths: follower.onBestPaths,
       onPeersChanged: () => follower.onPeersChanged(this.#current.peers()),
+      onTablesChanged: () => this.#lookForRivals(),
     });
   }
 }

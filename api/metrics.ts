@@ -110,6 +110,13 @@ export const METRICS: readonly Metric[] = [
     ({ counters }) => counters.prefixesAdvertised,
   ),
 
+  single(
+    'gauge',
+    'podroute_alarms',
+    'What somebody has to look into; /status says what.',
+    ({ status }) => status.alarms.length,
+  ),
+
   perRoute('podroute_routes', 'Routes by state.', 'state', ROUTE_STATES),
   perRoute('podroute_routes_by_mode', 'Routes by the way packets leave.', 'mode', ROUTE_MODES),
   single(

@@ -63,7 +63,9 @@ export function planMembership(resources: Resources, nodeName: string): Membersh
     ...(configuration.bindMode === 'NodeIP' && { listenAddress: own.ipv4.address }),
     ...(own.routeReflectorClusterId !== undefined && { clusterId: own.routeReflectorClusterId }),
     blocks: blocksOf(resources, own),
-    advertisements: configuration.advertisements,
+    advertisements: [...new Set([...configuration.advertisements, ...own.anycastCIDRs])].sort(
+      comparePrefixes,
+    ),
     prefixCommunities: configuration.prefixCommunities,
     pools: resources.pools,
     nodes: otherSpeakers(resources, own).map((node) => ({

@@ -153,14 +153,16 @@ function nodeRules(spec: NodeSpec): Fault[] {
       message: 'has an IPv6 address alone; add ipv4Address: the sessions between nodes use IPv4',
     });
   }
-  for (const [index, block] of spec.podCIDRs.entries()) {
-    const family = prefixFamily(block);
-    if (hasFamily[family]) continue;
-    const [word, field] = family === 'ipv4' ? ['IPv4', 'ipv4Address'] : ['IPv6', 'ipv6Address'];
-    faults.push({
-      path: ['spec', 'podCIDRs', index],
-      message: `is ${word}, but the node has no ${word} address to be its next hop; add spec.bgp.${field}`,
-    });
+  for (const list of ['podCIDRs', 'anycastCIDRs'] as const) {
+    for (const [index, prefix] of spec[list].entries()) {
+      const family = prefixFamily(prefix);
+      if (hasFamily[family]) continue;
+      const [word, field] = family === 'ipv4' ? ['IPv4', 'ipv4Address'] : ['IPv6', 'ipv6Address'];
+      faults.push({
+        path: ['spec', list, index],
+        message: `is ${word}, but the node has no ${word} address to be its next hop; add spec.bgp.${field}`,
+      });
+    }
   }
   return faults;
 }
@@ -170,6 +172,7 @@ function buildNode(spec: NodeSpec, header: Header): NodeResource {
   return {
     ...header,
     podCIDRs: spec.podCIDRs,
+    anycastCIDRs: spec.anycastCIDRs,
     ...(bgp?.ipv4Address && { ipv4: bgp.ipv4Address }),
     ...(bgp?.ipv6Address && { ipv6: bgp.ipv6Address }),
     ...(bgp?.asNumber !== undefined && { asNumber: bgp.asNumber }),

@@ -109,6 +109,11 @@ export const nodeSpec = mapping(
       description: 'Ours: the pod subnets of this node, each inside an IPPool; the node announces them.',
       default: [],
     }),
+    anycastCIDRs: Type.Array(text(readPrefix, { description: 'A prefix that others may announce too.' }), {
+      description:
+        'Ours: prefixes that this node announces beside its pod subnets, in common with others: the traffic is shared.',
+      default: [],
+    }),
     addresses: descriptive('Addresses for clients.'),
     interfaces: descriptive('Interfaces of the node.'),
     orchRefs: descriptive('What the orchestrator calls this node.'),

@@ -29,6 +29,8 @@ export interface NodeResource {
   readonly routeReflectorClusterId?: Ipv4;
   /** Ours: the pod subnets that this node owns and announces, beside those of its BlockAffinities. */
   readonly podCIDRs: readonly Prefix[];
+  /** Ours: what this node announces beside them, and others may announce too. */
+  readonly anycastCIDRs: readonly Prefix[];
 }
 
 /** A pod subnet that a node has claimed from a pool. */

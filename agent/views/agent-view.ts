@@ -15,6 +15,7 @@ import {
   settingText,
   type TunnelStatus,
 } from '../../ipip/index.js';
+import type { Alarms } from '../alarms.js';
 import type { AgentSettings } from '../config/index.js';
 import type { Membership } from '../membership/index.js';
 import { listenOptionsOf } from '../plan.js';
@@ -31,6 +32,7 @@ export interface AgentParts {
   /** Absent with the data plane. */
   readonly nat: OutgoingNat | undefined;
   readonly membership: () => Membership;
+  readonly alarms: Pick<Alarms, 'list'>;
 }
 
 export class AgentView implements ApiSource {
@@ -113,6 +115,7 @@ export class AgentView implements ApiSource {
       },
       config: { generation: this.#generation, loadedAt: isoTime(this.#loadedAtMs) },
       configErrors: [...this.#configErrors, ...this.#secretErrors],
+      alarms: this.#parts.alarms.list().map(({ text, sinceMs }) => ({ text, since: isoTime(sinceMs) })),
     };
   }
 

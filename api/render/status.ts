@@ -5,13 +5,14 @@ import { renderPairs, type TextOptions } from './table.js';
 
 /** One line per subject; what is wrong is spelled out below it. */
 export function renderStatus(status: StatusRow, options: TextOptions = {}): string {
-  const { counts, datastore, dataplane, pods, config, configErrors, readiness } = status;
+  const { counts, datastore, dataplane, pods, config, configErrors, alarms, readiness } = status;
   const ago = (failure: { readonly text: string; readonly at: string } | null, label: string): string[] =>
     failure ? [`${label}: ${failure.text} (${formatSince(failure.at, options.now)} ago)`] : [];
   return renderPairs(
     [
       ['node', `${status.node}, AS ${status.localAs}, identifier ${status.bgpIdentifier}`],
       ['ready', readiness.ready ? 'yes' : ['no', ...readiness.reasons]],
+      ['alarms', alarms.map(({ text, since }) => `${text} (${formatSince(since, options.now)} ago)`)],
       ['agent', `${status.version}, up ${formatDuration(status.uptimeSeconds)}`],
       ['listens on', status.listen.join(', ')],
       ['peers', `${counts.peersEstablished} of ${counts.peers} established`],

@@ -22,6 +22,8 @@ const Nat = record({
   repairs: count('how often another program had changed or removed the rules'),
 });
 
+const Alarm = record({ text: Type.String(), since: time() });
+
 const Setting = record({
   name: Type.String({ description: 'as sysctl(8) writes it' }),
   value: Type.String({ description: 'what the agent set' }),
@@ -71,6 +73,7 @@ export const AgentStatus = record({
     Type.String(),
     'what is wrong with the newest configuration, one line each; while there is any, the one of `config` stays in force',
   ),
+  alarms: list(Alarm, 'what somebody has to look into although everything goes on, the oldest first'),
 });
 
 export const Readiness = record({

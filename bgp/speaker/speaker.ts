@@ -51,6 +51,8 @@ export interface SpeakerOptions {
   readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
   /** A session began or ended, a table is complete, or the peers are others. Never per message: it may look at all peers. */
   readonly onPeersChanged: () => void;
+  /** The tables of the peers may be others than before, those parts included that are not used; once for a burst. */
+  readonly onTablesChanged?: () => void;
 }
 
 export class Speaker {
@@ -343,6 +345,7 @@ export class Speaker {
     this.#cancelFlush ??= this.#options.clock.setTimer(0, () => {
       this.#cancelFlush = undefined;
       for (const peer of this.#peers.values()) peer.flush();
+      this.#options.onTablesChanged?.();
     });
   }
 

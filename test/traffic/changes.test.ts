@@ -180,7 +180,9 @@ withIpip(import.meta.url, { timeoutMs: 420_000, memoryMib: 1536, figures: FIGURE
         writeFileSync(file, `${text}\nprotocol static anycast { ipv4; route ${PREFIX} blackhole; }\n`);
         await birdc(`configure "${file}"`);
         mesh.setTimers({ holdTime: HOLD_SECONDS, maxRestartTime: RESTART_SECONDS });
-        mesh.changeResources((text) => text.replace('10.244.192.0/24]', `10.244.192.0/24, ${PREFIX}]`));
+        mesh.changeResources((text) =>
+          text.replace('10.244.192.0/24]', `10.244.192.0/24]\n  anycastCIDRs: [${PREFIX}]`),
+        );
         await goByBoth();
         await until('all sessions have the short timers', () => mesh.haveHoldTime(HOLD_SECONDS));
       });

@@ -115,6 +115,7 @@ export class MemoryAgent {
         maxPaths: 1,
         ip: { type: 'first-found' },
       },
+      alarms: { list: () => [] },
       version: 'test',
       clock,
       nat: undefined,

@@ -168,6 +168,7 @@ export function status(overrides: Partial<AgentStatusRow> = {}): AgentStatusRow 
     counts: { peers: 2, peersEstablished: 1, routes: 4, routesOk: 3 },
     config: { generation: 3, loadedAt: SINCE },
     configErrors: ['cluster.yaml:12: spec.cidr: not a prefix'],
+    alarms: [{ text: '10.244.1.0/24 is announced by node-b too', since: SINCE }],
     ...overrides,
   };
 }

@@ -134,6 +134,7 @@ describe('one thing in full', () => {
         'node           node-a, AS 64512, identifier 192.168.1.11',
         'ready          no',
         '               no peer is established',
+        'alarms         10.244.1.0/24 is announced by node-b too (3m12s ago)',
         'agent          0.1.0, up 10m00s',
         'listens on     192.168.1.11:179',
         'peers          1 of 2 established',
@@ -170,6 +171,7 @@ describe('one thing in full', () => {
       },
       pods: { subnets: [], mtu: null },
       configErrors: [],
+      alarms: [],
     });
     expect(renderStatus({ ...quiet, readiness: READY }, now)).toBe(
       [
