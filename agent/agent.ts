@@ -19,6 +19,7 @@ import { Interfaces } from './interfaces.js';
 import { planLocalChanges, planPeerChanges } from './membership/index.js';
 import { NodeDataplane } from './node-dataplane.js';
 import { NodeSpeaker } from './node-speaker.js';
+import { livesByBgp } from './proof-of-life.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
 import { type Rival, rivalText } from './rivals.js';
 import { RuntimeFolder } from './runtime/index.js';
@@ -37,6 +38,7 @@ export interface AgentOptions {
 
 /** What was there before the agent's own parts. */
 interface Ground {
+  readonly alarms: Alarms;
   readonly sources: Sources;
   /** Absent: the data plane is off, and nothing of this machine is changed. */
   readonly runtime: RuntimeFolder | undefined;
@@ -67,10 +69,11 @@ export class Agent {
    */
   static async start(options: AgentOptions): Promise<Agent> {
     const { settings, log } = options;
-    const sources = new Sources(settings, log);
+    const alarms = new Alarms(systemClock, log);
+    const sources = new Sources(settings, log, alarms);
     let runtime: RuntimeFolder | undefined;
-    const first = await sources.readResources();
     try {
+      const first = await sources.readResources();
       if ('errors' in first) {
         const problem = `the cluster resources are wrong:\n${checkText(first.errors)}`;
         throw new StartError(problem, { exitStatus: EXIT.usage });
@@ -80,11 +83,12 @@ export class Agent {
         sources.readSecrets(wanted),
       );
       if (settings.dataplane) runtime = RuntimeFolder.open(settings.runDir);
-      const agent = new Agent(options, { sources, runtime }, plan);
+      const agent = new Agent(options, { alarms, sources, runtime }, plan);
       await agent.#begin();
       sources.follow({
         resourcesChanged: (result) => agent.#enqueue(() => agent.#take(result)),
         secretsChanged: () => agent.#enqueue(() => agent.#takeSecrets()),
+        isProven: (node) => livesByBgp(agent.#speaker.current, node),
       });
       return agent;
     } catch (error) {
@@ -96,13 +100,13 @@ export class Agent {
 
   private constructor(
     { settings, log, version }: AgentOptions,
-    { sources, runtime }: Ground,
+    { alarms, sources, runtime }: Ground,
     plan: CheckedPlan,
   ) {
     this.#settings = settings;
     this.#log = log;
     this.#changeLog = new ChangeLog(settings, log);
-    this.#alarms = new Alarms(systemClock, log);
+    this.#alarms = alarms;
     this.#sources = sources;
     this.#plan = plan;
     this.#interfaces = new Interfaces({
@@ -145,6 +149,9 @@ export class Agent {
       nat: this.#host?.nat,
       membership: () => this.#plan.membership,
       alarms: this.#alarms,
+      storeName: sources.storeName,
+      store: () => sources.health(),
+      entry: () => sources.entryStatus(),
     });
     this.#api = createApi({
       source: this.#view,

@@ -6,9 +6,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
-import type { Ipv4 } from '../bgp/net/index.js';
+import type { Ipv4, Prefix } from '../bgp/net/index.js';
 import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
 import {
+  type CancelTimer,
   type ListenOptions,
   type PeerStatus,
   Speaker,
@@ -23,6 +24,9 @@ import type { Interfaces } from './interfaces.js';
 import { dynamicPeerRanges, listenOptionsOf, localRoutesOf, peerConfigs, policyOf } from './plan.js';
 import { type Rival, rivalsOf } from './rivals.js';
 import { bgpListenError } from './start-error.js';
+
+/** The other one, which keeps the subnet, must have the time to see that there are two, and say so to its people. */
+const GIVE_WAY_AFTER_MS = 1000;
 
 export interface NodeSpeakerOptions {
   readonly settings: AgentSettings;
@@ -46,6 +50,9 @@ export class NodeSpeaker {
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
   #rivals: readonly Rival[] = [];
+  /** What we have ceased to announce for others. */
+  #given: ReadonlySet<Prefix> = new Set();
+  #cancelGiving: CancelTimer | undefined;
   readonly #formerIdentifiers = new Set<Ipv4>();
   #current: Speaker;
 
@@ -85,6 +92,7 @@ export class NodeSpeaker {
 
   /** Ends every session, without a word: the peers go on forwarding to this node (RFC 4724). */
   stop(): Promise<void> {
+    this.#cancelGiving?.();
     return this.#current.stop();
   }
 
@@ -117,11 +125,18 @@ export class NodeSpeaker {
   }
 
   #tellLocalRoutes(): void {
-    const lost = new Set(
-      this.#rivals.filter(({ verdict }) => verdict === 'theirs').map(({ prefix }) => prefix),
-    );
     const routes = localRoutesOf(this.#plan.membership, this.#facts);
-    this.#current.setLocalRoutes(routes.filter(({ prefix }) => !lost.has(prefix)));
+    this.#current.setLocalRoutes(routes.filter(({ prefix }) => !this.#given.has(prefix)));
+  }
+
+  #lost(): ReadonlySet<Prefix> {
+    return new Set(this.#rivals.filter(({ verdict }) => verdict === 'theirs').map(({ prefix }) => prefix));
+  }
+
+  #giveWay(prefixes: ReadonlySet<Prefix>): void {
+    if (isDeepStrictEqual(prefixes, this.#given)) return;
+    this.#given = prefixes;
+    this.#tellLocalRoutes();
   }
 
   #lookForRivals(): void {
@@ -131,8 +146,14 @@ export class NodeSpeaker {
     const rivals = rivalsOf(own, (prefix) => rib.paths(prefix));
     if (isDeepStrictEqual(rivals, this.#rivals)) return;
     this.#rivals = rivals;
-    this.#tellLocalRoutes();
     this.#options.follower.onRivals(rivals);
+    const lost = this.#lost();
+    // What is ours alone again, is announced at once.
+    this.#giveWay(new Set([...this.#given].filter((prefix) => lost.has(prefix))));
+    this.#cancelGiving ??= systemClock.setTimer(GIVE_WAY_AFTER_MS, () => {
+      this.#cancelGiving = undefined;
+      this.#giveWay(this.#lost());
+    });
   }
 
   #policy(): RoutePolicy {

@@ -56,7 +56,7 @@ export async function bgpListenError(error: unknown, listen: ListenOptions): Pro
  * @returns a sentence where this machine does not have the node's address; undefined where all is well
  */
 export async function missingAddress(nodeName: string, address: IpAddress): Promise<string | undefined> {
-  if (await canBind(address)) return undefined;
+  if (await hasAddress(address)) return undefined;
   const own = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
   const have = own
     .filter((entry) => !entry.internal && entry.family === 'IPv4')
@@ -66,7 +66,8 @@ export async function missingAddress(nodeName: string, address: IpAddress): Prom
   }); correct the Node, start with the right --node-name, or add the address to an interface`;
 }
 
-function canBind(address: IpAddress): Promise<boolean> {
+/** Whether an interface of this machine has the address, with a carrier or without. */
+export function hasAddress(address: IpAddress): Promise<boolean> {
   const socket = createSocket(isIpv4(address) ? 'udp4' : 'udp6');
   return new Promise((resolve, reject) => {
     socket.once('error', (error) => {

@@ -110,6 +110,19 @@ export const METRICS: readonly Metric[] = [
     ({ counters }) => counters.prefixesAdvertised,
   ),
 
+  single('gauge', 'podroute_datastore_up', '1 where the datastore answers and takes writes.', ({ status }) =>
+    Number(status.datastore.state === 'ok' || status.datastore.state === 'failed'),
+  ),
+  {
+    type: 'gauge',
+    name: 'podroute_nodes_missed',
+    help: 'Other nodes that give no sign: silent ones live by what BGP shows, gone ones have left the mesh.',
+    labels: ['state'],
+    read: ({ status: { cluster } }) =>
+      cluster === null
+        ? []
+        : (['silent', 'gone'] as const).map((state) => ({ labels: { state }, value: cluster[state].length })),
+  },
   single(
     'gauge',
     'podroute_alarms',

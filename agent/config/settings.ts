@@ -104,6 +104,11 @@ export const settingsSchema = mapping(
         description: 'The same for an IPv6 address (default: the node has none).',
       }),
     ),
+    nodeTimeout: scalar(wholeNumber(3, 31_536_000), {
+      placeholder: 'SECONDS',
+      description: 'A node that gives no sign for so long, to the store or by BGP, leaves the mesh.',
+      default: 300,
+    }),
     listenAddress: Type.Optional(
       text(readListenAddress, {
         placeholder: 'ADDRESS',

@@ -3,8 +3,8 @@
  */
 export { createDatastore, type DatastoreOptions, type DatastoreResult } from './create.js';
 export type { FileDatastoreOptions } from './file.js';
-export { defaultRedisDatastoreOptions, type RedisDatastoreOptions } from './redis/index.js';
 export { readManifests } from './file-reader.js';
+export { defaultRedisDatastoreOptions, type RedisDatastoreOptions } from './redis/index.js';
 export {
   type Beat,
   type BeatOrder,

@@ -17,6 +17,9 @@ import {
 } from '../../ipip/index.js';
 import type { Alarms } from '../alarms.js';
 import type { AgentSettings } from '../config/index.js';
+import type { StoreHealth } from '../datastore/index.js';
+import type { Candidate } from '../detect/index.js';
+import type { EntryStatus } from '../join/index.js';
 import type { Membership } from '../membership/index.js';
 import { listenOptionsOf } from '../plan.js';
 import { peerRow } from './peers.js';
@@ -33,6 +36,11 @@ export interface AgentParts {
   readonly nat: OutgoingNat | undefined;
   readonly membership: () => Membership;
   readonly alarms: Pick<Alarms, 'list'>;
+  /** Without secrets. */
+  readonly storeName: string;
+  readonly store: () => StoreHealth;
+  /** Answers undefined where nodes are written by hand. */
+  readonly entry: () => EntryStatus | undefined;
 }
 
 export class AgentView implements ApiSource {
@@ -94,14 +102,8 @@ export class AgentView implements ApiSource {
       localAs: membership.localAs,
       bgpIdentifier: formatIpAddress(membership.bgpIdentifier),
       listen: [listenText(listenOptionsOf(membership, settings))],
-      datastore: {
-        source: settings.datastore,
-        state: this.#configFailedAtMs === undefined ? 'ok' : 'failed',
-        lastError:
-          this.#configFailedAtMs === undefined
-            ? null
-            : { text: this.#configErrors[0] ?? '', at: isoTime(this.#configFailedAtMs) },
-      },
+      datastore: this.#datastoreStatus(),
+      cluster: clusterRow(this.#parts.entry()),
       dataplane: this.#dataplaneStatus(),
       pods: {
         subnets: membership.blocks.map(formatPrefix),
@@ -138,7 +140,13 @@ export class AgentView implements ApiSource {
       if (waiting > 0)
         reasons.push(`${waiting} routes are not installed; see /routes for the reason of each`);
     }
-    return { ready: reasons.length === 0, reasons };
+    const { state, reason, notes } = this.#parts.store();
+    const details = [
+      ...(state === 'ok' ? [] : [`the datastore is ${state}${reason === '' ? '' : `: ${reason}`}`]),
+      ...notes,
+      ...this.#parts.alarms.list().map(({ text }) => text),
+    ];
+    return { ready: reasons.length === 0, reasons, details };
   }
 
   /** Of each route, without making rows for the API of them. */
@@ -150,6 +158,21 @@ export class AgentView implements ApiSource {
 
   #peerStatuses(): readonly PeerStatus[] {
     return this.#parts.speaker().peers();
+  }
+
+  #datastoreStatus(): AgentStatusRow['datastore'] {
+    const { storeName, store } = this.#parts;
+    const { state, reason, sinceMs, notes } = store();
+    const failedAtMs = this.#configFailedAtMs;
+    return {
+      source: storeName,
+      state: state === 'ok' && failedAtMs !== undefined ? 'failed' : state,
+      since: isoTime(sinceMs),
+      reason: reason === '' ? null : reason,
+      notes: [...notes],
+      lastError:
+        failedAtMs === undefined ? null : { text: this.#configErrors[0] ?? '', at: isoTime(failedAtMs) },
+    };
   }
 
   #dataplaneStatus(): AgentStatusRow['dataplane'] {
@@ -180,6 +203,25 @@ export class AgentView implements ApiSource {
       })),
     };
   }
+}
+
+function clusterRow(status: EntryStatus | undefined): AgentStatusRow['cluster'] {
+  if (status === undefined) return null;
+  const { address, alternatives, presence } = status;
+  return {
+    address: address === undefined ? null : candidateRow(address),
+    alternatives: alternatives.map(candidateRow),
+    silent: [...presence.silent],
+    gone: [...presence.gone],
+  };
+}
+
+function candidateRow({ address, lengthBits, interface: name, reason }: Candidate) {
+  return {
+    address: `${formatIpAddress(address)}/${lengthBits}`,
+    interface: name === '' ? null : name,
+    reason,
+  };
 }
 
 function natRow({ state, reason, pools, repairs }: NatStatus): AgentStatusRow['dataplane']['nat'] {

@@ -5,7 +5,7 @@ import { renderPairs, type TextOptions } from './table.js';
 
 /** One line per subject; what is wrong is spelled out below it. */
 export function renderStatus(status: StatusRow, options: TextOptions = {}): string {
-  const { counts, datastore, dataplane, pods, config, configErrors, alarms, readiness } = status;
+  const { counts, datastore, cluster, dataplane, pods, config, configErrors, alarms, readiness } = status;
   const ago = (failure: { readonly text: string; readonly at: string } | null, label: string): string[] =>
     failure ? [`${label}: ${failure.text} (${formatSince(failure.at, options.now)} ago)`] : [];
   return renderPairs(
@@ -25,7 +25,15 @@ export function renderStatus(status: StatusRow, options: TextOptions = {}): stri
         'settings',
         dataplane.settings.map(({ name, value, before }) => `${name}=${value} (before: ${before})`),
       ],
-      ['datastore', [`${datastore.source}, ${datastore.state}`, ...ago(datastore.lastError, 'last error')]],
+      [
+        'datastore',
+        [
+          `${datastore.source}, ${datastore.state}${datastore.reason === null ? '' : ` for ${formatSince(datastore.since, options.now)}: ${datastore.reason}`}`,
+          ...datastore.notes,
+          ...ago(datastore.lastError, 'last error'),
+        ],
+      ],
+      ['cluster', describeCluster(cluster)],
       [
         'configuration',
         [
@@ -43,6 +51,19 @@ export function renderStatus(status: StatusRow, options: TextOptions = {}): stri
 function describeDataplane({ enabled, drift, failures }: StatusRow['dataplane']): string {
   if (!enabled) return 'off: routes are exchanged, the kernel is left alone';
   return `on, drift ${drift}, failures ${failures}`;
+}
+
+function describeCluster(cluster: StatusRow['cluster']): readonly string[] {
+  if (cluster === null) return [];
+  const { address, alternatives, silent, gone } = cluster;
+  const place = (candidate: NonNullable<typeof address>) =>
+    `${candidate.address}${candidate.interface === null ? '' : ` of ${candidate.interface}`}`;
+  return [
+    address === null ? 'this node is not entered yet' : `entered with ${place(address)}: ${address.reason}`,
+    ...alternatives.map((candidate) => `not ${place(candidate)}: ${candidate.reason}`),
+    ...(silent.length > 0 ? [`not heard by the store, alive by BGP: ${silent.join(', ')}`] : []),
+    ...(gone.length > 0 ? [`gone: ${gone.join(', ')}`] : []),
+  ];
 }
 
 function describePods({ subnets, mtu }: StatusRow['pods']): string {

@@ -22,6 +22,19 @@ const Nat = record({
   repairs: count('how often another program had changed or removed the rules'),
 });
 
+const Candidate = record({
+  address: Type.String({ description: 'with the prefix length of its network' }),
+  interface: orNull(Type.String()),
+  reason: Type.String({ description: 'why it is, or is not, the address of this node' }),
+});
+
+const Cluster = record({
+  address: orNull(Candidate, 'null: not entered yet'),
+  alternatives: list(Candidate, 'the other addresses of this machine'),
+  silent: list(Type.String(), 'nodes that the store does not hear, and that live by what BGP shows'),
+  gone: list(Type.String(), 'nodes that have left the mesh, because nobody hears them'),
+});
+
 const Alarm = record({ text: Type.String(), since: time() });
 
 const Setting = record({
@@ -41,9 +54,16 @@ export const AgentStatus = record({
   listen: list(Type.String(), 'where BGP peers may connect; empty: nowhere'),
   datastore: record({
     source: Type.String({ description: 'without secrets' }),
-    state: Type.Enum(['connecting', 'ok', 'failed']),
+    state: Type.Enum(['connecting', 'ok', 'failed', 'unreachable', 'refusing'], {
+      description:
+        'failed: what it holds is wrong; unreachable: no answer; refusing: it takes no writes. What was read last is in force',
+    }),
+    since: time(),
+    reason: orNull(Type.String(), 'why it is unreachable or refusing'),
+    notes: list(Type.String(), 'what is held back or made good just now'),
     lastError: orNull(Failure),
   }),
+  cluster: orNull(Cluster, 'null: the nodes are written by hand'),
   dataplane: record({
     enabled: Type.Boolean(),
     tunnel: orNull(Tunnel, 'null: no route needs one'),
@@ -79,6 +99,7 @@ export const AgentStatus = record({
 export const Readiness = record({
   ready: Type.Boolean(),
   reasons: list(Type.String(), 'why not, one sentence each; empty when ready'),
+  details: list(Type.String(), 'what is not well, ready or not: a store that is away, alarms'),
 });
 
 export const Status = record({ ...AgentStatus.properties, readiness: Readiness });

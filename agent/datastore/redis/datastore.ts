@@ -121,7 +121,11 @@ export class RedisDatastore implements Datastore {
         this.#updateHealth();
       },
     });
-    this.registry = new RedisRegistry(this.#channel, (script, args) => this.#write(script, args));
+    this.registry = new RedisRegistry(
+      this.#channel,
+      (script, args) => this.#write(script, args),
+      (script, args) => this.#use((link) => link.run(script, this.#keys, args)),
+    );
   }
 
   /** Waits a while for the store; without it the snapshot is the first state, and without that the reason. */

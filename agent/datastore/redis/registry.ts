@@ -4,15 +4,15 @@
  * Owns: the arguments and answers. Must not know: connections.
  */
 import { randomBytes } from 'node:crypto';
-import type { Beat, BeatOrder, ClaimOrder, ClaimResult, Registry, Sign } from '../types.js';
+import type { Beat, BeatOrder, ClaimOrder, ClaimResult, Registry, Sign, Signs } from '../types.js';
 import { idOf } from './entry.js';
-import { BEAT, CLAIM, type Script } from './scripts.js';
+import { BEAT, CLAIM, type Script, SIGNS } from './scripts.js';
 
 /** How long an instance that was refused a name is told of; it asks again more often than that. */
 const RIVAL_LIFETIME_MS = 60_000;
 
-/** Runs a script that writes. @throws StoreError */
-export type Write = (script: Script, args: readonly string[]) => Promise<unknown>;
+/** Runs a script. @throws StoreError */
+export type Run = (script: Script, args: readonly string[]) => Promise<unknown>;
 
 /** What every script that writes resources begins with, after the channel: a new epoch, and a word of its own. */
 export function freshWords(): readonly [epoch: string, word: string] {
@@ -21,23 +21,30 @@ export function freshWords(): readonly [epoch: string, word: string] {
 
 export class RedisRegistry implements Registry {
   readonly #channel: string;
-  readonly #write: Write;
+  readonly #write: Run;
+  readonly #read: Run;
 
-  constructor(channel: string, write: Write) {
+  constructor(channel: string, write: Run, read: Run) {
     this.#channel = channel;
     this.#write = write;
+    this.#read = read;
   }
 
   async beat({ node, instance, address, takeOverAfterMs }: BeatOrder): Promise<Beat> {
     const args = [node, instance, address, String(takeOverAfterMs), String(RIVAL_LIFETIME_MS)];
     const answer = (await this.#write(BEAT, args)) as readonly [string, string, string, readonly string[]];
     const [now, holder, rival, list] = answer;
-    const signs = new Map<string, Sign>();
-    for (const [name, text] of pairsOf(list)) {
-      const sign = readSign(text);
-      if (sign !== undefined) signs.set(name, sign);
-    }
-    return { nowMs: Number(now), signs, holder: readSign(holder), rival: readSign(rival) };
+    return {
+      nowMs: Number(now),
+      signs: readSigns(list),
+      holder: readSign(holder),
+      rival: readSign(rival),
+    };
+  }
+
+  async signs(): Promise<Signs> {
+    const [now, list] = (await this.#read(SIGNS, [])) as readonly [string, readonly string[]];
+    return { nowMs: Number(now), signs: readSigns(list) };
   }
 
   async claim({ node, pool, candidates }: ClaimOrder): Promise<ClaimResult> {
@@ -52,6 +59,15 @@ export class RedisRegistry implements Registry {
 /** A flat list of Redis, two by two. */
 export function pairsOf(list: readonly string[]): readonly (readonly [string, string])[] {
   return list.flatMap((word, index) => (index % 2 === 0 ? [[word, list[index + 1] ?? ''] as const] : []));
+}
+
+function readSigns(list: readonly string[]): ReadonlyMap<string, Sign> {
+  return new Map(
+    pairsOf(list).flatMap(([name, text]) => {
+      const sign = readSign(text);
+      return sign === undefined ? [] : [[name, sign] as const];
+    }),
+  );
 }
 
 /** @returns undefined where there is none, or none that is a sign */

@@ -28,6 +28,11 @@ local resources, revision, epoch, signs, rivals = KEYS[1], KEYS[2], KEYS[3], KEY
 local function versionOf(entry) return string.match(entry, '^{"resourceVersion":"([^"]*)"') end
 local function createdOf(entry) return string.match(entry, '^{"resourceVersion":"[^"]*","created":(%d+)') end
 
+local function clock()
+  local time = redis.call('time')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
 -- Writes {field, manifest or false} pairs as the next revision, and tells of them.
 local function write(channel, newEpoch, word, changes)
   local from = redis.call('get', revision) or ''
@@ -149,8 +154,7 @@ return {'taken'}`,
  */
 export const BEAT: Script = {
   lua: `${COMMON}
-local time = redis.call('time')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local now = clock()
 local function read(key)
   local text = redis.call('hget', key, ARGV[1])
   if not text then return nil, '' end
@@ -173,6 +177,12 @@ else
   if refused and refused.instance ~= ARGV[2] and isFresh(refused, ARGV[5]) then rival = refusedText end
 end
 return {string.format('%.0f', now), holder, rival, redis.call('hgetall', signs)}`,
+};
+
+/** Who gave a sign. Answer: the clock in milliseconds, and a list of node, sign, node, sign... */
+export const SIGNS: Script = {
+  lua: `${COMMON}
+return {string.format('%.0f', clock()), redis.call('hgetall', signs)}`,
 };
 
 /**

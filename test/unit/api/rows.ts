@@ -3,7 +3,7 @@ import type { AgentStatusRow, ApiSource, PeerRow, ReadinessRow, RouteRow } from 
 
 /** The present, for durations in tables. */
 export const NOW = Date.parse('2026-01-02T03:10:00.000Z');
-const SINCE = '2026-01-02T03:06:48.000Z';
+export const SINCE = '2026-01-02T03:06:48.000Z';
 
 export function route(overrides: Partial<RouteRow> = {}): RouteRow {
   return {
@@ -148,7 +148,16 @@ export function status(overrides: Partial<AgentStatusRow> = {}): AgentStatusRow 
     datastore: {
       source: 'file:/etc/podroute/cluster.yaml',
       state: 'failed',
+      since: SINCE,
+      reason: null,
+      notes: [],
       lastError: { text: 'the file is gone', at: SINCE },
+    },
+    cluster: {
+      address: { address: '192.168.1.11/24', interface: 'eth0', reason: 'first-found' },
+      alternatives: [{ address: '172.17.0.1/16', interface: 'docker0', reason: 'a container bridge' }],
+      silent: ['node-c'],
+      gone: ['node-d'],
     },
     dataplane: {
       enabled: true,
@@ -173,8 +182,12 @@ export function status(overrides: Partial<AgentStatusRow> = {}): AgentStatusRow 
   };
 }
 
-export const READY: ReadinessRow = { ready: true, reasons: [] };
-export const NOT_READY: ReadinessRow = { ready: false, reasons: ['no peer is established'] };
+export const READY: ReadinessRow = { ready: true, reasons: [], details: [] };
+export const NOT_READY: ReadinessRow = {
+  ready: false,
+  reasons: ['no peer is established'],
+  details: ['10.244.1.0/24 is announced by node-b too'],
+};
 
 export interface SourceRows {
   routes: readonly RouteRow[];

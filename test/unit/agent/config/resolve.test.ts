@@ -40,6 +40,7 @@ describe('sources', () => {
       routeProtocol: 179,
       routeMetric: 2048,
       maxPaths: 16,
+      nodeTimeout: 300,
       runDir: '/run/podroute',
       stateDir: '/var/lib/podroute',
       ip: { type: 'first-found' },
@@ -76,6 +77,7 @@ describe('sources', () => {
       stateDir: '/var/x',
       ip: 'can-reach=192.168.1.254',
       ip6: '2001:db8::11/64',
+      nodeTimeout: '60',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };
@@ -100,6 +102,7 @@ describe('sources', () => {
       stateDir: '/var/x',
       ip: { type: 'can-reach', host: '192.168.1.254', address: parseIpv4('192.168.1.254') },
       ip6: { type: 'address', address: { address: parseIpv6('2001:db8::11'), lengthBits: 64 } },
+      nodeTimeout: 60,
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });

@@ -62,6 +62,7 @@ spec: {nodeSelector: "rack == 'a'", peerIP: 192.168.1.1, asNumber: 65001}
         nodes: [
           {
             name: 'node-a',
+            anycastCIDRs: [],
             labels: new Map([['rack', 'a']]),
             ipv4: { address: parseIpv4('192.168.1.11'), lengthBits: 24 },
             asNumber: 64512,

@@ -17,6 +17,7 @@ import {
   peer,
   READY,
   route,
+  SINCE,
   status,
   unreachableRoute,
 } from '../rows.js';
@@ -148,6 +149,10 @@ describe('one thing in full', () => {
         'settings       net.ipv4.ip_forward=1 (before: 0)',
         'datastore      file:/etc/podroute/cluster.yaml, failed',
         '               last error: the file is gone (3m12s ago)',
+        'cluster        entered with 192.168.1.11/24 of eth0: first-found',
+        '               not 172.17.0.1/16 of docker0: a container bridge',
+        '               not heard by the store, alive by BGP: node-c',
+        '               gone: node-d',
         'configuration  number 3, loaded 3m12s ago',
         '               still in force, because the newest one is wrong:',
         '               cluster.yaml:12: spec.cidr: not a prefix',
@@ -159,7 +164,15 @@ describe('one thing in full', () => {
   test('a status with nothing wrong and no data plane', () => {
     const quiet = status({
       listen: [],
-      datastore: { source: 'file:/etc/podroute', state: 'ok', lastError: null },
+      datastore: {
+        source: 'redis://192.0.2.1',
+        state: 'unreachable',
+        since: SINCE,
+        reason: 'it does not answer',
+        notes: ['nothing is held back'],
+        lastError: null,
+      },
+      cluster: null,
       dataplane: {
         enabled: false,
         tunnel: null,
@@ -184,7 +197,8 @@ describe('one thing in full', () => {
         'data plane     off: routes are exchanged, the kernel is left alone',
         'tunnel         -',
         'pods           no subnet',
-        'datastore      file:/etc/podroute, ok',
+        'datastore      redis://192.0.2.1, unreachable for 3m12s: it does not answer',
+        '               nothing is held back',
         'configuration  number 3, loaded 3m12s ago',
         '',
       ].join('\n'),
