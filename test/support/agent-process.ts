@@ -25,10 +25,21 @@ export class AgentProcess {
   readonly #namespace: Namespace;
   readonly #node: string;
   readonly #flags: readonly string[];
+  readonly #datastore: string;
   #child: ChildProcess | undefined;
 
-  /** `folder`: a private one, for the resources, the socket and the log. */
-  constructor(namespace: Namespace, folder: string, node: string, flags: readonly string[] = []) {
+  /**
+   * @param folder a private one, for the resources, the socket and the log
+   * @param datastore default: the file that `configure` writes
+   */
+  constructor(
+    namespace: Namespace,
+    folder: string,
+    node: string,
+    flags: readonly string[] = [],
+    datastore = `file:${join(folder, 'cluster.yaml')}`,
+  ) {
+    this.#datastore = datastore;
     this.#namespace = namespace;
     this.folder = folder;
     this.#node = node;
@@ -41,7 +52,7 @@ export class AgentProcess {
   }
 
   async start(): Promise<void> {
-    const args = ['agent', '--node-name', this.#node, '--datastore', `file:${this.#path('cluster.yaml')}`];
+    const args = ['agent', '--node-name', this.#node, '--datastore', this.#datastore];
     const folders = ['--run-dir', this.runDir, '--state-dir', this.#path('state')];
     this.#child = this.#namespace.spawn(
       process.execPath,
