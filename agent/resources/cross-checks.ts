@@ -43,6 +43,7 @@ const RULES: readonly Rule[] = [
   everyClaimInItsPool,
   poolsApart,
   poolsApartFromNodeNetworks,
+  poolsApartFromServices,
   peersNameNodes,
   peersInTheCluster,
   onePeeringPerRouter,
@@ -229,6 +230,20 @@ function poolsApartFromNodeNetworks({ nodes, pools }: Draft): Finding[] {
       const message = `${formatPrefix(pool.resource.cidr)} overlaps the node network ${formatPrefix(network)} of ${nameOf(node, ['spec', 'bgp'])}; take a range that no machine uses`;
       return [finding(pool, ['spec', 'cidr'], message)];
     }),
+  );
+}
+
+/** Every node announces the services' ranges: it would attract the packets of other nodes' pods, or its own pods theirs. */
+function poolsApartFromServices({ pools, configurations }: Draft): Finding[] {
+  const path = ['spec', 'cidr'];
+  return configurations.flatMap((configuration) =>
+    pools.flatMap((pool) =>
+      configuration.resource.advertisements.flatMap((range) => {
+        if (!prefixesOverlap(pool.resource.cidr, range)) return [];
+        const message = `${formatPrefix(pool.resource.cidr)} overlaps the service range ${formatPrefix(range)} of ${nameOf(configuration)}; keep pods and services apart`;
+        return [finding(pool, path, message)];
+      }),
+    ),
   );
 }
 

@@ -59,6 +59,19 @@ describe('a conflict is an error', () => {
       'cluster.yaml:1: IPPool/pods spec.cidr: 192.168.1.128/25 overlaps the node network 192.168.1.0/24 of Node/node-a (cluster.yaml:3); take a range that no machine uses',
     ],
     [
+      'a pool over a range of services',
+      [pool('pods', '10.96.0.0/11'), configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })],
+      'cluster.yaml:1: IPPool/pods spec.cidr: 10.96.0.0/11 overlaps the service range 10.96.0.0/12 of BGPConfiguration/default (cluster.yaml:3); keep pods and services apart',
+    ],
+    [
+      'a pool inside a range of load balancer addresses, disabled or not',
+      [
+        configuration({ serviceLoadBalancerIPs: [{ cidr: '10.0.0.0/8' }] }),
+        pool('pods', '10.244.0.0/16', { disabled: true }),
+      ],
+      'cluster.yaml:3: IPPool/pods spec.cidr: 10.244.0.0/16 overlaps the service range 10.0.0.0/8 of BGPConfiguration/default (cluster.yaml:1); keep pods and services apart',
+    ],
+    [
       'a peer of an unknown node',
       [NODE_A, POOL, peer('tor', { node: 'node-x', peerIP: '192.168.1.1', asNumber: 65001 })],
       'cluster.yaml:5: BGPPeer/tor spec.node: "node-x" is no Node of these resources; did you mean "node-a"?',
