@@ -116,7 +116,7 @@ export class Agent {
       onChange: () => this.#speaker.tellPolicy(),
     });
     if (runtime !== undefined) {
-      const host = new NodeHost(runtime, log.child({ part: 'host' }));
+      const host = new NodeHost({ settings, runtime, log: log.child({ part: 'host' }) });
       const follower = {
         onFactsChanged: (facts: NextHopFacts) => this.#speaker.tellFacts(facts),
         onPodMtuChanged: (mtuBytes: number) => host.setPodMtu(mtuBytes),
@@ -176,7 +176,7 @@ export class Agent {
     await this.#speaker.stop();
     await this.#dataplane?.dataplane.stop();
     await this.#api.close();
-    await this.#host?.stop();
+    await this.#host?.close();
   }
 
   async #begin(): Promise<void> {
@@ -193,7 +193,7 @@ export class Agent {
       await this.#speaker.stop();
       await this.#dataplane?.dataplane.stop();
       await this.#api.close();
-      await this.#host?.nat.stop();
+      await this.#host?.stop();
       throw error;
     }
     this.#changeLog.notices(this.#plan.membership);

@@ -1,11 +1,12 @@
 /**
- * What the resources ask of this node and its settings leave without effect, in sentences for the log.
+ * What the resources ask of this node and its settings or this machine leave without effect, in sentences for the log.
  *
  * Owns: the sentences. Must not know: how a plan is carried out. Pure.
  */
-import { formatIpAddress } from '../bgp/net/index.js';
+import { formatIpAddress, formatPrefix } from '../bgp/net/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership } from './membership/index.js';
+import { podSubnets } from './pods/index.js';
 import type { BgpFilter } from './resources/index.js';
 
 const RULE_LISTS = ['importV4', 'exportV4', 'importV6', 'exportV6'] as const;
@@ -15,13 +16,14 @@ const CALICO_TUNNEL = 'tunl0';
 /** Each once. */
 export function noticesOf(
   membership: Membership,
-  settings: Pick<AgentSettings, 'dataplane' | 'tunnelDevice'>,
+  settings: Pick<AgentSettings, 'dataplane' | 'tunnelDevice' | 'cniConfDir' | 'cniPlugin'>,
 ): ReadonlySet<string> {
   const peers = [...membership.peers, ...membership.dynamicPeers];
   const filters = new Set(peers.flatMap((peer) => peer.filters));
   return new Set([
     ...(settings.dataplane ? [] : gatewaysInVain(membership)),
     ...[...filters].flatMap((filter) => tunnelNames(filter, settings.tunnelDevice)),
+    ...podsInVain(membership, settings),
   ]);
 }
 
@@ -44,5 +46,20 @@ function tunnelNames(filter: BgpFilter, tunnelDevice: string): string[] {
           ]
         : [],
     ),
+  );
+}
+
+function podsInVain(
+  { blocks, pools }: Membership,
+  { dataplane, cniConfDir, cniPlugin: plugin }: Pick<AgentSettings, 'dataplane' | 'cniConfDir' | 'cniPlugin'>,
+): string[] {
+  if (cniConfDir === undefined) return [];
+  if (!dataplane) {
+    return [
+      '--cni-conf-dir has no effect: the data plane is off, so that no packet of a pod would be forwarded; switch it on, or leave the setting out',
+    ];
+  }
+  return podSubnets({ blocks, pools, plugin }).unused.map(
+    ({ block, reason }) => `no pod gets an address of ${formatPrefix(block)}: ${reason}`,
   );
 }

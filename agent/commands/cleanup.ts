@@ -3,7 +3,7 @@
  *
  * Owns: the command: when it refuses, what it says, its exit status. Must not know: what of the kernel is ours.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -28,6 +28,7 @@ import {
   type SettingStore,
 } from '../../ipip/index.js';
 import { type AgentSettings, loadSettings, settingsHelp } from '../config/index.js';
+import { ownConfigurations } from '../pods/index.js';
 import { checkText, formatConfigError } from '../resources/index.js';
 import {
   dissolveStateFolder,
@@ -39,6 +40,7 @@ import {
   readOnlyStore,
   settingStore,
 } from '../runtime/index.js';
+import { StartError } from '../start-error.js';
 import { refusalOf } from './refusal.js';
 
 export const CLEANUP_SUMMARY =
@@ -144,36 +146,53 @@ async function runningAgent({ runDir, api }: AgentSettings): Promise<string | un
 }
 
 async function clean(settings: AgentSettings, dryRun: boolean): Promise<readonly Line[]> {
-  const { runDir, stateDir, api } = settings;
+  const { runDir, stateDir, api, cniConfDir } = settings;
   // Before anything is done: the lock that we take ourselves is no finding.
   const files = [
     ...ownFiles(runDir),
     ...(api.type === 'unix' && (await isDeadSocket(api.path)) ? [api.path] : []),
   ];
   const stateFiles = ownStateFiles(stateDir);
+  const configurations = cniConfDir === undefined ? [] : configurationsIn(cniConfDir);
   const fileLines = [
     ...[...files.map(fileLine), ...folderLines(runDir, files)],
     ...[...stateFiles.map(fileLine), ...folderLines(stateDir, stateFiles)],
   ];
   if (dryRun) {
     const store: SettingStore = { ...readOnlyStore(runDir), save: () => undefined };
-    return [...(await cleanUp(partsOf(settings, store), true)), ...fileLines];
+    const items = await cleanUp(partsOf(settings, store), true);
+    return [...items, ...configurations.map(fileLine), ...fileLines];
   }
   const folder = RuntimeFolder.open(runDir);
   try {
     const store = settingStore(folder);
     const items = await cleanUp(partsOf(settings, store), false);
+    const removed = configurations.map(removeFile);
     // What could not be put back must be known to the next run.
-    if (items.some(({ kind, outcome }) => kind === 'setting' && outcome === 'failed')) return items;
+    if (items.some(({ kind, outcome }) => kind === 'setting' && outcome === 'failed')) {
+      return [...items, ...removed];
+    }
     folder.dissolve(files);
     dissolveStateFolder(stateDir);
-    return [...items, ...fileLines];
+    return [...items, ...removed, ...fileLines];
   } catch (error) {
     // Refused: then not even our own lock is left.
     if (fileLines.length === 0) folder.dissolve();
     throw error;
   } finally {
     folder.close();
+  }
+}
+
+function configurationsIn(folder: string): readonly string[] {
+  try {
+    return ownConfigurations(folder);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    throw new StartError(
+      `the CNI configurations cannot be read (${error.message}); run as root, or leave --cni-conf-dir out`,
+      { cause: error },
+    );
   }
 }
 
@@ -189,6 +208,17 @@ function partsOf({ tunnelDevice, routeProtocol }: AgentSettings, store: SettingS
 
 function fileLine(path: string): Line {
   return { kind: 'file', what: path, outcome: 'removed' };
+}
+
+/** In a folder of others, who may have kept it from us. */
+function removeFile(path: string): Line {
+  try {
+    rmSync(path, { force: true });
+    return fileLine(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return { kind: 'file', what: path, outcome: 'failed', reason: error.message };
+  }
 }
 
 /** The folder goes where nothing else is in it. */

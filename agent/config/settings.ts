@@ -108,6 +108,21 @@ export const settingsSchema = mapping(
       placeholder: 'SECONDS',
       description: 'A node that gives no sign for so long, to the store or by BGP, leaves the mesh.',
       default: 300,
+    cniConfDir: Type.Optional(
+      text(readFolder('/etc/cni/net.d'), {
+        placeholder: 'FOLDER',
+        description: 'Keep a CNI configuration for the pods of this node there (default: none).',
+      }),
+    ),
+    cniPlugin: oneOf(['ptp', 'bridge'], {
+      placeholder: 'ptp|bridge',
+      description: 'The plugin that links pods: ptp serves every subnet of the node, bridge the first.',
+      default: 'ptp',
+    }),
+    cniDataDir: text(readFolder('/run/cni'), {
+      placeholder: 'FOLDER',
+      description: 'Where the CNI plugins note which addresses are taken; it must not outlive the pods.',
+      default: '/run/cni',
     }),
     listenAddress: Type.Optional(
       text(readListenAddress, {

@@ -3,24 +3,11 @@
  *
  * Owns: the files' names and how they are written. Must not know: what is in them.
  */
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartError } from '../start-error.js';
 import { lockHolder, takeLock } from './lock.js';
+import { readIfThere, unlessMissing, writeWhole } from './whole-file.js';
 
 /** Everything that we ever write there. */
 export const RUNTIME_FILES = {
@@ -34,8 +21,6 @@ export const RUNTIME_FILES = {
 
 export type RuntimeFile = Exclude<keyof typeof RUNTIME_FILES, 'lock'>;
 
-/** Everybody may read what is there: CNI plugins and people do. */
-const FILE_MODE = 0o644;
 const FOLDER_MODE = 0o755;
 
 export class RuntimeFolder {
@@ -82,15 +67,7 @@ export class RuntimeFolder {
 
   /** Readers see the old text or the new one, and a crash leaves one of the two. @throws Error of the file system */
   write(file: RuntimeFile, text: string): void {
-    const draft = draftOf(this.place(file));
-    const fd = openSync(draft, 'w', FILE_MODE);
-    try {
-      writeFileSync(fd, text);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(draft, this.place(file));
+    writeWhole(this.place(file), draftOf(this.place(file)), text);
   }
 
   remove(file: RuntimeFile): void {
@@ -149,22 +126,8 @@ export function heldText(folder: string, holder: number): string {
   return `${who} is at work with the runtime folder ${folder}`;
 }
 
-/** @returns undefined where there is no such file */
-export function readIfThere(path: string): string | undefined {
-  return unlessMissing(() => readFileSync(path, 'utf8'), undefined);
-}
-
 function entriesOf(folder: string): readonly string[] {
   return unlessMissing<readonly string[]>(() => readdirSync(folder), []);
-}
-
-function unlessMissing<Value>(read: () => Value, otherwise: Value): Value {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise;
-    throw error;
-  }
 }
 
 /** What a file is called while it is written; a crash may leave it. */

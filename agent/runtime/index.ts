@@ -11,4 +11,4 @@ export {
 export { type LockResult, takeLock } from './lock.js';
 export { readOnlyStore, settingStore } from './setting-store.js';
 export { dissolveStateFolder, ownStateFiles, snapshotPlace } from './state-folder.js';
-export { type PodNetwork, subnetEnv } from './subnet-env.js';
+export { readIfThere, unlessMissing, writeWhole } from './whole-file.js';

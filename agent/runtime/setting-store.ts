@@ -6,7 +6,8 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { SettingStore } from '../../ipip/index.js';
-import { type RuntimeFolder, readIfThere, settingsPlace } from './folder.js';
+import { type RuntimeFolder, settingsPlace } from './folder.js';
+import { readIfThere } from './whole-file.js';
 
 /** Where the settings that are kept were in force. */
 interface Machine {

@@ -106,6 +106,8 @@ export class MemoryAgent {
         secrets: '/dev/null',
         runDir: '/dev/null',
         stateDir: '/dev/null',
+        cniDataDir: '/dev/null',
+        cniPlugin: 'ptp',
         api: { type: 'unix', path: '/dev/null' },
         dataplane: true,
         logLevel: 'info',

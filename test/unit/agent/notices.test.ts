@@ -1,16 +1,22 @@
 /** What the settings of a node leave without effect, in sentences. */
 import { describe, expect, test } from 'vitest';
-import { planMembership } from '../../../agent/membership/index.js';
+import { type Membership, planMembership } from '../../../agent/membership/index.js';
 import { noticesOf } from '../../../agent/notices.js';
-import { manifest, node, peer, resources } from '../../support/manifests.js';
+import { manifest, node, peer, pool, resources } from '../../support/manifests.js';
 
 const tor = (spec: object) => peer('tor', { peerIP: '203.0.113.9', asNumber: 65001, ...spec });
-const ON = { dataplane: true, tunnelDevice: 'podroute0' };
+const ON: Settings = { dataplane: true, tunnelDevice: 'podroute0', cniPlugin: 'ptp' };
 
-function notices(settings: typeof ON, ...documents: readonly string[]): readonly string[] {
-  const result = planMembership(resources(node('a', '192.168.1.11/24'), ...documents), 'node-a');
+type Settings = Parameters<typeof noticesOf>[1];
+
+function membership(...documents: readonly string[]): Membership {
+  const result = planMembership(resources(...documents), 'node-a');
   if ('problem' in result) throw new Error(result.problem);
-  return [...noticesOf(result.membership, settings)];
+  return result.membership;
+}
+
+function notices(settings: Settings, ...documents: readonly string[]): readonly string[] {
+  return [...noticesOf(membership(node('a', '192.168.1.11/24'), ...documents), settings)];
 }
 
 describe('reachableBy', () => {
@@ -46,5 +52,25 @@ describe('an interface in a filter', () => {
     expect(notices(ON, filter('tunl0'), ...two)).toHaveLength(1);
     expect(notices(ON, filter('tunl0'), tor({}))).toEqual([]);
     expect(notices(ON, filter('eth*'), tor({ filters: ['edge'] }))).toEqual([]);
+  });
+});
+
+describe('pods', () => {
+  const CNI: Settings = { ...ON, cniConfDir: '/etc/cni/net.d' };
+  const cluster = [pool(), node('a', '192.168.1.11/24', ['10.244.1.0/24', '10.244.2.0/24'])];
+
+  test('of a subnet that no plugin serves, where a configuration is asked for', () => {
+    const bridge: Settings = { ...CNI, cniPlugin: 'bridge' };
+    expect([...noticesOf(membership(...cluster), bridge)]).toEqual([
+      'no pod gets an address of 10.244.2.0/24: the bridge plugin serves one subnet of each family; set --cni-plugin ptp, which serves all',
+    ]);
+    expect([...noticesOf(membership(...cluster), CNI)]).toEqual([]);
+    expect([...noticesOf(membership(...cluster), { ...ON, cniPlugin: 'bridge' })]).toEqual([]);
+  });
+
+  test('without a data plane', () => {
+    expect(notices({ ...CNI, dataplane: false })).toEqual([
+      expect.stringMatching(/^--cni-conf-dir has no effect: the data plane is off/),
+    ]);
   });
 });

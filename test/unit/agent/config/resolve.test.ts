@@ -44,6 +44,8 @@ describe('sources', () => {
       runDir: '/run/podroute',
       stateDir: '/var/lib/podroute',
       ip: { type: 'first-found' },
+      cniPlugin: 'ptp',
+      cniDataDir: '/run/cni',
     });
   });
 
@@ -78,6 +80,9 @@ describe('sources', () => {
       ip: 'can-reach=192.168.1.254',
       ip6: '2001:db8::11/64',
       nodeTimeout: '60',
+      cniConfDir: '/etc/cni/x',
+      cniPlugin: 'bridge',
+      cniDataDir: '/run/cni-x',
       listenAddress: '192.168.1.11',
       bgpPort: '1790',
     };

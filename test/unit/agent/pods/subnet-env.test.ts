@@ -1,6 +1,6 @@
 /** subnet.env in flannel's form, and the MTU that stands in it. */
 import { describe, expect, test } from 'vitest';
-import { subnetEnv } from '../../../../agent/runtime/index.js';
+import { subnetEnv } from '../../../../agent/pods/index.js';
 import { interfaceIndex } from '../../../../ipip/kernel/kernel.js';
 import { podMtuBytes } from '../../../../ipip/pod-network.js';
 import { prefix } from '../../../support/addresses.js';
