@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApi, EXIT, listen } from '../api/index.js';
 import { systemClock } from '../bgp/speaker/index.js';
-import type { NextHopFacts } from '../ipip/index.js';
+import type { NextHopFacts, PoolConflict } from '../ipip/index.js';
 import { Alarms } from './alarms.js';
 import { ChangeLog } from './change-log.js';
 import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
@@ -120,6 +120,7 @@ export class Agent {
       const follower = {
         onFactsChanged: (facts: NextHopFacts) => this.#speaker.tellFacts(facts),
         onPodMtuChanged: (mtuBytes: number) => host.setPodMtu(mtuBytes),
+        onPoolConflictsChanged: (found: readonly PoolConflict[]) => this.#changeLog.poolConflicts(found),
       };
       this.#host = host;
       this.#dataplane = new NodeDataplane(

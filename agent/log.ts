@@ -84,6 +84,9 @@ export function logDataplaneEvent(log: Logger, event: DataplaneEvent): void {
     case 'podMtuChanged':
       log.info({ mtu: event.mtuBytes }, 'MTU of the pods changed');
       return;
+    case 'poolConflictsChanged':
+      // Among the notices, which are said once.
+      return;
     case 'natChanged': {
       const pools = event.masqueraded.map(formatPrefix);
       if (pools.length > 0)

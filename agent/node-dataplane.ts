@@ -8,7 +8,13 @@ import type { Logger } from 'pino';
 import type { Prefix } from '../bgp/net/index.js';
 import type { BestPathChange } from '../bgp/rib/index.js';
 import { type PeerStatus, systemClock } from '../bgp/speaker/index.js';
-import { Dataplane, type NextHopFacts, procSysctl, rtnetlinkKernel } from '../ipip/index.js';
+import {
+  Dataplane,
+  type NextHopFacts,
+  type PoolConflict,
+  procSysctl,
+  rtnetlinkKernel,
+} from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import { logDataplaneEvent } from './log.js';
 import type { Membership } from './membership/index.js';
@@ -30,6 +36,7 @@ export interface DataplaneFollower {
   /** What this node is to say of itself with its blocks. */
   readonly onFactsChanged: (facts: NextHopFacts) => void;
   readonly onPodMtuChanged: (mtuBytes: number) => void;
+  readonly onPoolConflictsChanged: (conflicts: readonly PoolConflict[]) => void;
 }
 
 /** What became of one prefix. */
@@ -53,6 +60,7 @@ export class NodeDataplane {
       report: (event) => {
         if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
         if (event.kind === 'podMtuChanged') follower.onPodMtuChanged(event.mtuBytes);
+        if (event.kind === 'poolConflictsChanged') follower.onPoolConflictsChanged(event.conflicts);
         logDataplaneEvent(log, event);
       },
       onFactsChanged: follower.onFactsChanged,

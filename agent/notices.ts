@@ -4,6 +4,7 @@
  * Owns: the sentences. Must not know: how a plan is carried out. Pure.
  */
 import { formatIpAddress, formatPrefix } from '../bgp/net/index.js';
+import type { PoolConflict } from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership } from './membership/index.js';
 import { podSubnets } from './pods/index.js';
@@ -17,6 +18,7 @@ const CALICO_TUNNEL = 'tunl0';
 export function noticesOf(
   membership: Membership,
   settings: Pick<AgentSettings, 'dataplane' | 'tunnelDevice' | 'cniConfDir' | 'cniPlugin'>,
+  poolConflicts: readonly PoolConflict[] = [],
 ): ReadonlySet<string> {
   const peers = [...membership.peers, ...membership.dynamicPeers];
   const filters = new Set(peers.flatMap((peer) => peer.filters));
@@ -24,6 +26,7 @@ export function noticesOf(
     ...(settings.dataplane ? [] : gatewaysInVain(membership)),
     ...[...filters].flatMap((filter) => tunnelNames(filter, settings.tunnelDevice)),
     ...podsInVain(membership, settings),
+    ...poolsInTheWay(membership, poolConflicts),
   ]);
 }
 
@@ -62,4 +65,15 @@ function podsInVain(
   return podSubnets({ blocks, pools, plugin }).unused.map(
     ({ block, reason }) => `no pod gets an address of ${formatPrefix(block)}: ${reason}`,
   );
+}
+
+function poolsInTheWay({ pools }: Membership, conflicts: readonly PoolConflict[]): string[] {
+  return conflicts.flatMap(({ pool, route, device }) => {
+    const name = pools.find(({ cidr }) => cidr === pool)?.name;
+    if (name === undefined) return [];
+    const way = device === undefined ? 'drops' : `reaches by ${device}`;
+    return [
+      `IPPool/${name} ${formatPrefix(pool)} overlaps ${formatPrefix(route)}, which this machine ${way}: an address of both is reached in one way alone; give the pool a range that nothing else uses, or take the route away`,
+    ];
+  });
 }

@@ -109,6 +109,7 @@ export class Dataplane {
     const record = new SettingRecord(options.settingStore ?? volatileStore());
     this.#forwarding = new Forwarding(options.sysctl, record, options.report);
     this.#outlook = new Outlook(
+      this.#settings,
       this.#forwarding,
       options.report,
       options.onFactsChanged ?? (() => undefined),
@@ -293,6 +294,7 @@ export class Dataplane {
       this.#readBackSoon();
     }
     if (this.#book.nextHops.covering.has(prefix)) this.#mustLook = true;
+    if (this.#outlook.isConcernedBy(event.route)) this.#planner = undefined;
   }
 
   /** At once, unless the last reading was just now. */

@@ -6,7 +6,7 @@
 import type { IpAddress, Prefix } from '../bgp/net/index.js';
 import type { Lookup } from './kernel/kernel.js';
 import type { NatFamily } from './nat-rules.js';
-import type { TunnelStatus } from './types.js';
+import type { PoolConflict, TunnelStatus } from './types.js';
 
 export type DataplaneEvent =
   /** The kernel was read; `leftoverRoutes` of an earlier run stay in use until they are confirmed or swept. */
@@ -36,6 +36,8 @@ export type DataplaneEvent =
   | { readonly kind: 'tunnelChanged'; readonly tunnel: TunnelStatus }
   /** The MTU that pods can use is known, or another one. */
   | { readonly kind: 'podMtuChanged'; readonly mtuBytes: number }
+  /** Which pools share addresses with what this machine reaches in another way; none: that is over. */
+  | { readonly kind: 'poolConflictsChanged'; readonly conflicts: readonly PoolConflict[] }
   /** The rules of outgoing NAT were loaded, for these pools; none: they were removed. */
   | {
       readonly kind: 'natChanged';

@@ -36,6 +36,7 @@ export {
   type NodeFacts,
   type PeerGateway,
   type PeerProgress,
+  type PoolConflict,
   type PoolFacts,
   type RouteChange,
   type RouteMode,

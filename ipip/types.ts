@@ -87,6 +87,15 @@ export interface PeerGateway {
   readonly gateway: IpAddress;
 }
 
+/** A pool and a route of this machine, by one device, that share addresses. */
+export interface PoolConflict {
+  readonly pool: Prefix;
+  /** The first one in prefix order. */
+  readonly route: Prefix;
+  /** Absent: the route leads nowhere, such as a blackhole. */
+  readonly device?: string;
+}
+
 /** What drives the sweep of an earlier run's routes. */
 export interface PeerProgress {
   /** False: no session is up, and nothing is swept. */

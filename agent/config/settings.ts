@@ -108,6 +108,7 @@ export const settingsSchema = mapping(
       placeholder: 'SECONDS',
       description: 'A node that gives no sign for so long, to the store or by BGP, leaves the mesh.',
       default: 300,
+    }),
     cniConfDir: Type.Optional(
       text(readFolder('/etc/cni/net.d'), {
         placeholder: 'FOLDER',

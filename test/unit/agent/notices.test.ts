@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Membership, planMembership } from '../../../agent/membership/index.js';
 import { noticesOf } from '../../../agent/notices.js';
+import type { PoolConflict } from '../../../ipip/index.js';
+import { prefix } from '../../support/addresses.js';
 import { manifest, node, peer, pool, resources } from '../../support/manifests.js';
 
 const tor = (spec: object) => peer('tor', { peerIP: '203.0.113.9', asNumber: 65001, ...spec });
@@ -72,5 +74,23 @@ describe('pods', () => {
     expect(notices({ ...CNI, dataplane: false })).toEqual([
       expect.stringMatching(/^--cni-conf-dir has no effect: the data plane is off/),
     ]);
+  });
+});
+
+describe('a pool over what this machine reaches', () => {
+  const found = (...conflicts: readonly PoolConflict[]) => [
+    ...noticesOf(membership(pool(), node('a', '192.168.1.11/24')), ON, conflicts),
+  ];
+
+  test('both are named, and the device', () => {
+    const conflict = { pool: prefix('10.244.0.0/16'), route: prefix('10.0.0.0/8') };
+    expect(found({ ...conflict, device: 'eth1' })).toEqual([
+      'IPPool/pods 10.244.0.0/16 overlaps 10.0.0.0/8, which this machine reaches by eth1: an address of both is reached in one way alone; give the pool a range that nothing else uses, or take the route away',
+    ]);
+    expect(found(conflict)[0]).toContain('overlaps 10.0.0.0/8, which this machine drops:');
+  });
+
+  test('that is gone by now is no matter', () => {
+    expect(found({ pool: prefix('10.9.0.0/16'), route: prefix('10.0.0.0/8') })).toEqual([]);
   });
 });
