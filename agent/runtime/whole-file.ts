@@ -3,7 +3,16 @@
  *
  * Owns: how they are written and read. Must not know: what is in them.
  */
-import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 
 /** Everybody may read what we write: CNI plugins and people do. */
 const FILE_MODE = 0o644;
@@ -14,7 +23,9 @@ const FILE_MODE = 0o644;
  * @throws Error of the file system
  */
 export function writeWhole(path: string, draft: string, text: string): void {
-  const fd = openSync(draft, 'w', FILE_MODE);
+  // One that was left by a killed agent may belong to another user, as services with DynamicUser=yes have them.
+  rmSync(draft, { force: true });
+  const fd = openSync(draft, 'wx', FILE_MODE);
   try {
     // A service manager may have set a umask that takes others' right to read.
     fchmodSync(fd, FILE_MODE);

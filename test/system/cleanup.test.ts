@@ -3,7 +3,15 @@
  * and BIRD (which advertises a router here). The tunnel's part is in test/kernel/ipip/tunnel.test.ts.
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -41,10 +49,15 @@ let agent: AgentProcess;
 let other: AgentProcess;
 let before: ReturnType<typeof netDump>;
 
+const confDir = (letter: string) => join(folder, letter, 'net.d');
+
 function agentIn(namespace: Namespace, letter: string): AgentProcess {
   const own = join(folder, letter);
-  mkdirSync(own);
-  const started = new AgentProcess(namespace, own, `node-${letter}`);
+  const configurations = confDir(letter);
+  mkdirSync(configurations, { recursive: true });
+  writeFileSync(join(configurations, '99-loopback.conf'), '{"type": "loopback"}');
+  const flags = ['--cni-conf-dir', configurations];
+  const started = new AgentProcess(namespace, own, `node-${letter}`, flags);
   started.configure(resources({ natOutgoing: true }));
   return started;
 }
@@ -56,6 +69,7 @@ function cleanup(...args: readonly string[]): SpawnSyncReturns<string> {
     ...process.env,
     PODROUTE_RUN_DIR: agent.runDir,
     PODROUTE_STATE_DIR: join(agent.folder, 'state'),
+    PODROUTE_CNI_CONF_DIR: confDir('a'),
     PODROUTE_API: `unix:${join(agent.folder, 'api.sock')}`,
   };
   return spawnSync('ip', argv, { encoding: 'utf8', env });
@@ -205,12 +219,14 @@ describe('once it is stopped', () => {
         'restored setting net.ipv4.ip_forward = 0 (was 1)',
         'restored setting net.ipv6.conf.all.forwarding = 0 (was 1)',
         'restored setting net.ipv6.conf.eth0.accept_ra = 1 (was 2)',
+        `removed file ${join(confDir('a'), '10-podroute.conflist')}`,
         ...['lock', 'settings.json', 'subnet.env'].map((name) => `removed file ${join(agent.runDir, name)}`),
         `removed folder ${agent.runDir}`,
       ].sort(),
     );
     expect(netDump(left.name)).toEqual(now);
     expect(readdirSync(agent.runDir).sort()).toEqual(['lock', 'settings.json', 'subnet.env']);
+    expect(readdirSync(confDir('a')).sort()).toEqual(['10-podroute.conflist', '99-loopback.conf']);
   });
 
   test('as JSON, the same', () => {
@@ -229,6 +245,14 @@ describe('once it is stopped', () => {
     expect(stdout.trimEnd().split('\n')).toEqual(dryLines);
     expect(netDump(left.name)).toEqual(before);
     expect(existsSync(agent.runDir)).toBe(false);
+    expect(readdirSync(confDir('a'))).toEqual(['99-loopback.conf']);
+  });
+
+  test('what another program has there by our name stays', () => {
+    const theirs = join(confDir('a'), '10-podroute.conflist');
+    writeFileSync(theirs, '{"cniVersion": "1.0.0", "name": "another", "plugins": []}');
+    expect(cleanup().stdout).toBe('There is nothing of podroute on this machine.\n');
+    expect(existsSync(theirs)).toBe(true);
   });
 
   test('a second run finds nothing', () => {

@@ -78,6 +78,7 @@ const FAULTS: readonly (readonly [name: string, path: string, code: string, mess
   ],
   ['the choice of an address is pure', 'agent/detect/choose.ts', "import 'node:os';", 'Pure code has no I/O'],
   ['the pod subnets have one door', 'agent/fault.ts', "import './ipam/blocks.js';", 'entered by its door'],
+  [
     'the agent enters the room of pods by its door',
     'agent/fault.ts',
     "import './pods/conflist.js';",

@@ -18,6 +18,7 @@ import { RealMachine } from '../../support/machine.js';
 import { multipathSuite } from '../../support/multipath-suite.js';
 import { Namespace } from '../../support/netns.js';
 import { changes, FACTS, learned, Plane } from '../../support/plane.js';
+import { podTunnelSuite } from '../../support/pod-tunnel-suite.js';
 import { noTunnelSuite, tunnelSuite } from '../../support/tunnel-suite.js';
 import { runInUml } from '../../support/uml.js';
 import { until } from '../../support/until.js';
@@ -195,6 +196,10 @@ if (kernelShortfall() === undefined) {
       expect(machine.dump()).toEqual(before);
       await machine.remove();
     });
+  });
+
+  describe('pods on both ends of the tunnel', () => {
+    podTunnelSuite();
   });
 
   describe('two next hops through the tunnel and one beside it, under traffic', () => {
