@@ -66,11 +66,6 @@ export class PodRuntime {
   /** Takes a pod away, as it was made. */
   async delete(pod: Pod): Promise<void> {
     pod.delete();
-    await this.forget(pod);
-  }
-
-  /** The pod is gone, and nobody tells the plugins. */
-  async forget(pod: Pod): Promise<void> {
     this.#pods.delete(pod);
     await pod.namespace.remove();
   }

@@ -263,4 +263,15 @@ describe('what the agent writes', () => {
     await offered(SMALL, IPV6);
     expect(errors()).toHaveLength(1);
   });
+
+  test('a pool over what this machine reaches in another way is told of in the log, as it comes', async () => {
+    expect(agent.log()).not.toContain('overlaps 10.244.9.0/24');
+    left.ip('route', 'add', '10.244.9.0/24', 'via', '192.0.2.2');
+    await until('it is said', () =>
+      agent
+        .log()
+        .includes('IPPool/pods 10.244.0.0/16 overlaps 10.244.9.0/24, which this machine reaches by eth0'),
+    );
+    left.ip('route', 'delete', '10.244.9.0/24', 'via', '192.0.2.2');
+  });
 });

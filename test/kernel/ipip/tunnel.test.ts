@@ -23,7 +23,7 @@ import { noTunnelSuite, tunnelSuite } from '../../support/tunnel-suite.js';
 import { runInUml } from '../../support/uml.js';
 import { until } from '../../support/until.js';
 
-const UML_TIMEOUT_MS = 300_000;
+const UML_TIMEOUT_MS = 400_000;
 
 if (kernelShortfall() === undefined) {
   describe('the tunnel on the running kernel', () => {
