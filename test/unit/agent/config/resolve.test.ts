@@ -108,6 +108,9 @@ describe('sources', () => {
       ip: { type: 'can-reach', host: '192.168.1.254', address: parseIpv4('192.168.1.254') },
       ip6: { type: 'address', address: { address: parseIpv6('2001:db8::11'), lengthBits: 64 } },
       nodeTimeout: 60,
+      cniConfDir: '/etc/cni/x',
+      cniPlugin: 'bridge',
+      cniDataDir: '/run/cni-x',
       listenAddress: parseIpv4('192.168.1.11'),
       bgpPort: 1790,
     });
