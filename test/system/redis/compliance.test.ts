@@ -48,8 +48,8 @@ describe('Redis', () => {
     const joiners = Array.from({ length: 40 }, (_, index) => index);
     const followers = await Promise.all(
       joiners.map(async (index) => {
-        // A machine that stalls must not look like a server that is gone.
-        const followed = await clients.follow(url, { commandTimeoutMs: 20_000 });
+        // A machine that stalls must not look like a server that is gone; and checks fall among the messages.
+        const followed = await clients.follow(url, { commandTimeoutMs: 20_000, checkMs: 5 });
         await followed.datastore.commit([change(nodeOf(index), 'absent')]);
         return followed;
       }),

@@ -100,6 +100,10 @@ describe('Cluster', () => {
     const owners = await Promise.all(nodes.map(async (node) => Number(await node.ask('DBSIZE'))));
     expect(owners.filter((count) => count > 0).length, 'nodes that have a mesh').toBeGreaterThan(1);
 
+    // One that only writes, and follows nothing.
+    const writer = clients.open(`redis+cluster://${places[0]}?prefix=a`);
+    await writer.commit([change(nodeOf(8))]);
+
     const slot = String(await first.ask('CLUSTER', 'KEYSLOT', '{a}:resources'));
     const ids = await Promise.all(nodes.map(async (node) => String(await node.ask('CLUSTER', 'MYID'))));
     const hasSlot = await Promise.all(
@@ -118,6 +122,9 @@ describe('Cluster', () => {
     if (moved === undefined) throw new Error('there are four');
     await until('a write goes to the new node', async () => {
       return (await moved.datastore.commit([change(nodeOf(9))])).outcome === 'done';
+    });
+    await until('so does one of the writer', async () => {
+      return (await writer.commit([change('Node/node-8')])).outcome === 'done';
     });
     await moved.hasNodes('node-0', 'node-9');
     expect(await target.ask('HLEN', '{a}:resources')).toBe(3);
