@@ -9,10 +9,13 @@ import {
   type Manifest,
   type StoreHealth,
 } from '../../agent/datastore/index.js';
-import { checkText, type Resources, type ResourcesResult } from '../../agent/resources/index.js';
+import { checkText } from '../../agent/resources/index.js';
 import { formatPrefix } from '../../bgp/net/index.js';
+import { FollowedStore } from './followed-store.js';
 import { API_VERSION } from './manifests.js';
 import { until } from './until.js';
+
+export { FollowedStore } from './followed-store.js';
 
 /** A store of its own, empty. */
 export interface DatastoreSubject {
@@ -52,63 +55,6 @@ export const POOL = resource('IPPool', 'pods', { cidr: '10.244.0.0/16', blockSiz
 export function nodeOf(index: number, name = `node-${index}`): Manifest {
   const address = `192.168.${Math.floor(index / 250) + 1}.${(index % 250) + 1}`;
   return resource('Node', name, { bgp: { ipv4Address: `${address}/16` } });
-}
-
-/** A client that keeps what it was told. */
-export class FollowedStore {
-  readonly datastore: Datastore;
-  readonly told: ResourcesResult[] = [];
-  readonly healths: StoreHealth[] = [];
-  /** The names of what was there when a state was held back. */
-  readonly heldBack: (readonly string[])[] = [];
-  #first: ResourcesResult | undefined;
-
-  constructor(datastore: Datastore) {
-    this.datastore = datastore;
-  }
-
-  async start(): Promise<ResourcesResult> {
-    this.#first = await this.datastore.start({
-      resourcesChanged: (result) => this.told.push(result),
-      healthChanged: (health) => this.healths.push(health),
-      heldBack: (found) => this.heldBack.push(found.map(({ name }) => name)),
-    });
-    return this.#first;
-  }
-
-  get newest(): ResourcesResult {
-    const newest = this.told.at(-1) ?? this.#first;
-    if (newest === undefined) throw new Error('the store was not started');
-    return newest;
-  }
-
-  get resources(): Resources {
-    if ('errors' in this.newest) throw new Error(checkText(this.newest.errors));
-    return this.newest.resources;
-  }
-
-  /** Until the store stands so. */
-  async is(state: StoreHealth['state'], reason: string | RegExp = ''): Promise<void> {
-    const has = (text: string) => (typeof reason === 'string' ? text.includes(reason) : reason.test(text));
-    try {
-      await until(`the store is ${state}`, () => {
-        const health = this.datastore.health();
-        return health.state === state && has(health.reason);
-      });
-    } catch (error) {
-      throw new Error(`it is ${JSON.stringify(this.datastore.health())}`, { cause: error });
-    }
-  }
-
-  get nodeNames(): readonly string[] {
-    return this.resources.nodes.map(({ name }) => name);
-  }
-
-  /** Until it was told of exactly these Nodes. */
-  async hasNodes(...names: readonly string[]): Promise<void> {
-    const wanted = [...names].sort().join();
-    await until(`the nodes are ${wanted}`, () => this.nodeNames.join() === wanted || undefined);
-  }
 }
 
 export function datastoreSuite(

@@ -2,7 +2,7 @@
  * Clients of a Redis with short waits, which end with the test.
  */
 import { createDatastore, type Datastore, type DatastoreOptions } from '../../agent/datastore/index.js';
-import { FollowedStore } from './datastore-suite.js';
+import { FollowedStore } from './followed-store.js';
 
 /** Everything goes as in earnest, in a tenth of the time. */
 export const QUICK: Partial<DatastoreOptions> = {
