@@ -2,13 +2,7 @@
  * What every datastore does, whatever is behind it: the same tests over the store in memory, files and Redis.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  blockName,
-  type Change,
-  type Datastore,
-  type Manifest,
-  type StoreHealth,
-} from '../../agent/datastore/index.js';
+import { blockName, type Change, type Datastore, type Manifest } from '../../agent/datastore/index.js';
 import { checkText } from '../../agent/resources/index.js';
 import { formatPrefix } from '../../bgp/net/index.js';
 import { FollowedStore } from './followed-store.js';
