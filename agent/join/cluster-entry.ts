@@ -107,6 +107,10 @@ export class ClusterEntry {
     this.#newest = await datastore.start({
       resourcesChanged: (result) => this.#heard(result),
       healthChanged: (health) => this.#healthChanged(health),
+      heldBack: (found) => {
+        if (!found.some(({ kind, name }) => kind === 'Node' && name === this.#options.nodeName))
+          this.#enterLater();
+      },
     });
     if ('errors' in this.#newest) return this.#newest;
     try {
