@@ -1,10 +1,15 @@
-// The test suites, by what they need: `unit` runs anywhere, `system` uses the real machine (packages, namespaces), `rig` whole
-// labs on a kernel that has ipip, in User-Mode Linux where this one does not.
+// The test suites, by what they need: `unit` runs anywhere, `cluster` and `system` use the real machine (packages, namespaces),
+// `rig` whole labs on a kernel that has ipip, in User-Mode Linux where this one does not.
 import { defineConfig } from 'vitest/config';
 
 const root = new URL('..', import.meta.url).pathname;
 /** Of the kernel's tests those that go to User-Mode Linux where this kernel has no ipip. */
 const TUNNEL = ['test/kernel/ipip/tunnel.test.ts'];
+/** Of the tests of the whole system those that mostly wait for a store, for agents and for pods. */
+const CLUSTER = [
+  'test/system/{cluster,redis}/**/*.test.ts',
+  'test/system/{change,cni,ipam,ipam-claims}.test.ts',
+];
 
 export default defineConfig({
   root,
@@ -22,14 +27,26 @@ export default defineConfig({
       {
         root,
         test: {
+          name: 'cluster',
+          include: CLUSTER,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // They wait more than they work.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        root,
+        test: {
           name: 'system',
           include: ['test/{interop,kernel,system}/**/*.test.ts'],
-          exclude: TUNNEL,
+          exclude: [...TUNNEL, ...CLUSTER],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,
           // Alone, after the others: what they measure in time is not to be disturbed.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -41,7 +58,7 @@ export default defineConfig({
           hookTimeout: 120_000,
           // Most of these are one machine in User-Mode Linux each, which uses one processor.
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

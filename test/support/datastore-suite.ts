@@ -158,18 +158,19 @@ export function datastoreSuite(
       expect(followed.told.length).toBe(before + 1);
     });
 
-    test.runIf(abilities.keepsExactly)('a manifest is kept as it is', async () => {
-      const odd = resource('Node', 'node-1', {
-        empty: [],
-        nothing: {},
-        text: 'é "quoted" \\ \u0000 \n 🙂 </script>',
-        numbers: [0.1, 1e21, 12345678901234, -0.5, 4_294_967_295],
-        words: [true, false, null],
-        '': { 'a/b': 1 },
+    if (abilities.keepsExactly)
+      test('a manifest is kept as it is', async () => {
+        const odd = resource('Node', 'node-1', {
+          empty: [],
+          nothing: {},
+          text: 'é "quoted" \\ \u0000 \n 🙂 </script>',
+          numbers: [0.1, 1e21, 12345678901234, -0.5, 4_294_967_295],
+          words: [true, false, null],
+          '': { 'a/b': 1 },
+        });
+        await open().commit([change(odd)]);
+        expect(JSON.stringify((await open().list())[0]?.manifest)).toBe(JSON.stringify(odd));
       });
-      await open().commit([change(odd)]);
-      expect(JSON.stringify((await open().list())[0]?.manifest)).toBe(JSON.stringify(odd));
-    });
 
     test('of many who write at once, none loses an update of another', async () => {
       const writers = Array.from({ length: 8 }, open);
@@ -230,121 +231,132 @@ export function datastoreSuite(
     });
   });
 
-  describe.runIf(abilities.isForNodes)('a store for nodes', () => {
-    test('nothing in it is an empty cluster', async () => {
-      const followed = await follow();
-      expect(followed.nodeNames).toEqual([]);
-      expect(await followed.datastore.list()).toEqual([]);
-    });
+  if (abilities.isForNodes)
+    describe('a store for nodes', () => {
+      test('nothing in it is an empty cluster', async () => {
+        const followed = await follow();
+        expect(followed.nodeNames).toEqual([]);
+        expect(await followed.datastore.list()).toEqual([]);
+      });
 
-    test('a Node that is wrong is left out, and said so', async () => {
-      const followed = await follow();
-      await followed.datastore.commit([change(POOL), change(nodeOf(1)), change(resource('Node', 'x', {}))]);
-      await followed.datastore.commit([change(resource('Node', 'y', { bgp: { ipv4Address: 'nonsense' } }))]);
-      await until('y was left out', () => 'leftOut' in followed.newest && followed.newest.leftOut.length > 0);
-      const { leftOut } = followed.newest as { leftOut: readonly { path: string }[] };
-      expect(leftOut.map(({ path }) => path)).toEqual(['Node/y spec.bgp.ipv4Address']);
-      expect(followed.nodeNames).toEqual(['node-1', 'x']);
-    });
+      test('a Node that is wrong is left out, and said so', async () => {
+        const followed = await follow();
+        await followed.datastore.commit([change(POOL), change(nodeOf(1)), change(resource('Node', 'x', {}))]);
+        await followed.datastore.commit([
+          change(resource('Node', 'y', { bgp: { ipv4Address: 'nonsense' } })),
+        ]);
+        await until(
+          'y was left out',
+          () => 'leftOut' in followed.newest && followed.newest.leftOut.length > 0,
+        );
+        const { leftOut } = followed.newest as { leftOut: readonly { path: string }[] };
+        expect(leftOut.map(({ path }) => path)).toEqual(['Node/y spec.bgp.ipv4Address']);
+        expect(followed.nodeNames).toEqual(['node-1', 'x']);
+      });
 
-    const registryOf = ({ registry }: Datastore) => {
-      if (registry === undefined) throw new Error('the store has no registry');
-      return registry;
-    };
+      const registryOf = ({ registry }: Datastore) => {
+        if (registry === undefined) throw new Error('the store has no registry');
+        return registry;
+      };
 
-    test('a pod subnet is claimed by one alone, the first that is free', async () => {
-      const clients = Array.from({ length: 12 }, open);
-      const [first] = clients;
-      if (first === undefined) throw new Error('there is no client');
-      await first.commit([change(POOL)]);
-      const [stored] = await first.list();
-      const pool = { name: 'pods', version: stored?.version ?? '' };
-      const candidates = Array.from({ length: 10 }, (_, index) => `10.244.${index}.0/24`);
-      const results = await Promise.all(
-        clients.map((client, index) => registryOf(client).claim({ node: `node-${index}`, pool, candidates })),
-      );
-      const claimed = results.flatMap((result) => (result.outcome === 'claimed' ? [result.cidr] : []));
-      expect(claimed.sort()).toEqual(candidates);
-      expect(results.filter(({ outcome }) => outcome === 'taken').length).toBe(2);
-      const blocks = (await first.list()).slice(1);
-      expect(blocks.map(({ name }) => name).sort()).toEqual(candidates.map(blockName));
-      const followed = await follow();
-      expect(followed.resources.blocks.map(({ cidr }) => formatPrefix(cidr)).sort()).toEqual(candidates);
-      expect(followed.resources.blocks.every(({ state }) => state === 'confirmed')).toBe(true);
-    });
+      test('a pod subnet is claimed by one alone, the first that is free', async () => {
+        const clients = Array.from({ length: 12 }, open);
+        const [first] = clients;
+        if (first === undefined) throw new Error('there is no client');
+        await first.commit([change(POOL)]);
+        const [stored] = await first.list();
+        const pool = { name: 'pods', version: stored?.version ?? '' };
+        const candidates = Array.from({ length: 10 }, (_, index) => `10.244.${index}.0/24`);
+        const results = await Promise.all(
+          clients.map((client, index) =>
+            registryOf(client).claim({ node: `node-${index}`, pool, candidates }),
+          ),
+        );
+        const claimed = results.flatMap((result) => (result.outcome === 'claimed' ? [result.cidr] : []));
+        expect(claimed.sort()).toEqual(candidates);
+        expect(results.filter(({ outcome }) => outcome === 'taken').length).toBe(2);
+        const blocks = (await first.list()).slice(1);
+        expect(blocks.map(({ name }) => name).sort()).toEqual(candidates.map(blockName));
+        const followed = await follow();
+        expect(followed.resources.blocks.map(({ cidr }) => formatPrefix(cidr)).sort()).toEqual(candidates);
+        expect(followed.resources.blocks.every(({ state }) => state === 'confirmed')).toBe(true);
+      });
 
-    test('a claim is told to followers, and can be given back', async () => {
-      const followed = await follow();
-      const { datastore } = followed;
-      await datastore.commit([change(POOL)]);
-      const pool = { name: 'pods', version: (await datastore.list())[0]?.version ?? '' };
-      const order = { node: 'node-1', pool, candidates: ['10.244.7.0/24'] };
-      expect(await registryOf(datastore).claim(order)).toEqual({ outcome: 'claimed', cidr: '10.244.7.0/24' });
-      await until('the block is told', () => followed.resources.blocks.length === 1);
-      expect(followed.resources.blocks[0]?.node).toBe('node-1');
-      await datastore.commit([change('BlockAffinity/10-244-7-0-24')]);
-      await until('it is gone', () => followed.resources.blocks.length === 0);
-      expect((await registryOf(datastore).claim(order)).outcome).toBe('claimed');
-    });
+      test('a claim is told to followers, and can be given back', async () => {
+        const followed = await follow();
+        const { datastore } = followed;
+        await datastore.commit([change(POOL)]);
+        const pool = { name: 'pods', version: (await datastore.list())[0]?.version ?? '' };
+        const order = { node: 'node-1', pool, candidates: ['10.244.7.0/24'] };
+        expect(await registryOf(datastore).claim(order)).toEqual({
+          outcome: 'claimed',
+          cidr: '10.244.7.0/24',
+        });
+        await until('the block is told', () => followed.resources.blocks.length === 1);
+        expect(followed.resources.blocks[0]?.node).toBe('node-1');
+        await datastore.commit([change('BlockAffinity/10-244-7-0-24')]);
+        await until('it is gone', () => followed.resources.blocks.length === 0);
+        expect((await registryOf(datastore).claim(order)).outcome).toBe('claimed');
+      });
 
-    test('a claim that rests on another pool is refused', async () => {
-      const datastore = open();
-      await datastore.commit([change(POOL)]);
-      const pool = { name: 'pods', version: (await datastore.list())[0]?.version ?? '' };
-      const claim = (name: string) =>
-        registryOf(datastore).claim({ node: 'a', pool: { ...pool, name }, candidates: ['10.244.7.0/24'] });
-      expect(await claim('others')).toEqual({ outcome: 'poolChanged' });
-      await datastore.commit([change(POOL)]);
-      expect(await claim('pods')).toEqual({ outcome: 'poolChanged' });
-      expect(await keysOf(datastore)).toEqual(['IPPool/pods']);
-    });
+      test('a claim that rests on another pool is refused', async () => {
+        const datastore = open();
+        await datastore.commit([change(POOL)]);
+        const pool = { name: 'pods', version: (await datastore.list())[0]?.version ?? '' };
+        const claim = (name: string) =>
+          registryOf(datastore).claim({ node: 'a', pool: { ...pool, name }, candidates: ['10.244.7.0/24'] });
+        expect(await claim('others')).toEqual({ outcome: 'poolChanged' });
+        await datastore.commit([change(POOL)]);
+        expect(await claim('pods')).toEqual({ outcome: 'poolChanged' });
+        expect(await keysOf(datastore)).toEqual(['IPPool/pods']);
+      });
 
-    test('signs of life', async () => {
-      const [a, b] = [registryOf(open()), registryOf(open())];
-      const beat = { node: 'a', instance: 'a1', address: '192.168.1.1', takeOverAfterMs: 60_000 };
-      const first = await a.beat(beat);
-      expect(Math.abs(first.nowMs - Date.now())).toBeLessThan(60_000);
-      expect([first.holder, first.rival]).toEqual([undefined, undefined]);
-      expect(first.signs).toEqual(
-        new Map([['a', { instance: 'a1', address: '192.168.1.1', atMs: first.nowMs }]]),
-      );
-      const second = await b.beat({ ...beat, node: 'b', instance: 'b1', address: '192.168.1.2' });
-      expect([...second.signs.keys()].sort()).toEqual(['a', 'b']);
-      expect(second.nowMs).toBeGreaterThanOrEqual(first.nowMs);
-      // Who only asks gives none.
-      const asked = await registryOf(open()).signs();
-      expect(asked.signs).toEqual(second.signs);
-      expect(asked.nowMs).toBeGreaterThanOrEqual(second.nowMs);
-    });
+      test('signs of life', async () => {
+        const [a, b] = [registryOf(open()), registryOf(open())];
+        const beat = { node: 'a', instance: 'a1', address: '192.168.1.1', takeOverAfterMs: 60_000 };
+        const first = await a.beat(beat);
+        expect(Math.abs(first.nowMs - Date.now())).toBeLessThan(60_000);
+        expect([first.holder, first.rival]).toEqual([undefined, undefined]);
+        expect(first.signs).toEqual(
+          new Map([['a', { instance: 'a1', address: '192.168.1.1', atMs: first.nowMs }]]),
+        );
+        const second = await b.beat({ ...beat, node: 'b', instance: 'b1', address: '192.168.1.2' });
+        expect([...second.signs.keys()].sort()).toEqual(['a', 'b']);
+        expect(second.nowMs).toBeGreaterThanOrEqual(first.nowMs);
+        // Who only asks gives none.
+        const asked = await registryOf(open()).signs();
+        expect(asked.signs).toEqual(second.signs);
+        expect(asked.nowMs).toBeGreaterThanOrEqual(second.nowMs);
+      });
 
-    test('a name that somebody else has is refused, and its holder is told of the rival', async () => {
-      const [holder, rival] = [registryOf(open()), registryOf(open())];
-      const beat = { node: 'a', instance: 'a1', address: '192.168.1.1', takeOverAfterMs: 60_000 };
-      await holder.beat(beat);
-      const elsewhere = { ...beat, instance: 'x1', address: '192.168.1.9' };
-      const refused = await rival.beat(elsewhere);
-      expect(refused.holder).toMatchObject({ instance: 'a1', address: '192.168.1.1' });
-      expect(refused.rival).toBeUndefined();
-      expect(refused.signs.get('a')?.instance).toBe('a1');
-      const told = await holder.beat(beat);
-      expect(told.holder).toBeUndefined();
-      expect(told.rival).toMatchObject({ instance: 'x1', address: '192.168.1.9' });
-      // Silent for long enough, or a later run at the same address: it gives way.
-      expect((await rival.beat({ ...elsewhere, takeOverAfterMs: 0 })).holder).toBeUndefined();
-      expect((await holder.beat(beat)).holder?.instance).toBe('x1');
-      expect((await rival.beat({ ...elsewhere, instance: 'x2' })).holder).toBeUndefined();
-      expect((await rival.beat({ ...elsewhere, instance: 'x2' })).signs.get('a')?.instance).toBe('x2');
-    });
+      test('a name that somebody else has is refused, and its holder is told of the rival', async () => {
+        const [holder, rival] = [registryOf(open()), registryOf(open())];
+        const beat = { node: 'a', instance: 'a1', address: '192.168.1.1', takeOverAfterMs: 60_000 };
+        await holder.beat(beat);
+        const elsewhere = { ...beat, instance: 'x1', address: '192.168.1.9' };
+        const refused = await rival.beat(elsewhere);
+        expect(refused.holder).toMatchObject({ instance: 'a1', address: '192.168.1.1' });
+        expect(refused.rival).toBeUndefined();
+        expect(refused.signs.get('a')?.instance).toBe('a1');
+        const told = await holder.beat(beat);
+        expect(told.holder).toBeUndefined();
+        expect(told.rival).toMatchObject({ instance: 'x1', address: '192.168.1.9' });
+        // Silent for long enough, or a later run at the same address: it gives way.
+        expect((await rival.beat({ ...elsewhere, takeOverAfterMs: 0 })).holder).toBeUndefined();
+        expect((await holder.beat(beat)).holder?.instance).toBe('x1');
+        expect((await rival.beat({ ...elsewhere, instance: 'x2' })).holder).toBeUndefined();
+        expect((await rival.beat({ ...elsewhere, instance: 'x2' })).signs.get('a')?.instance).toBe('x2');
+      });
 
-    test('with a Node its sign goes', async () => {
-      const datastore = open();
-      await datastore.commit([change(nodeOf(1)), change(nodeOf(2))]);
-      const beat = (node: string) =>
-        registryOf(datastore).beat({ node, instance: node, address: '10.0.0.1', takeOverAfterMs: 1000 });
-      await beat('node-1');
-      expect([...(await beat('node-2')).signs.keys()].sort()).toEqual(['node-1', 'node-2']);
-      await datastore.commit([change('Node/node-1')]);
-      expect([...(await beat('node-2')).signs.keys()]).toEqual(['node-2']);
+      test('with a Node its sign goes', async () => {
+        const datastore = open();
+        await datastore.commit([change(nodeOf(1)), change(nodeOf(2))]);
+        const beat = (node: string) =>
+          registryOf(datastore).beat({ node, instance: node, address: '10.0.0.1', takeOverAfterMs: 1000 });
+        await beat('node-1');
+        expect([...(await beat('node-2')).signs.keys()].sort()).toEqual(['node-1', 'node-2']);
+        await datastore.commit([change('Node/node-1')]);
+        expect([...(await beat('node-2')).signs.keys()]).toEqual(['node-2']);
+      });
     });
-  });
 }

@@ -375,7 +375,7 @@ describe('streams', () => {
     rmSync(folder, { recursive: true });
   });
 
-  test('60 000 messages take less than three seconds', async () => {
+  test('60 000 messages take less than three seconds of a processor', async () => {
     const chunk = Buffer.from(`{"msg":"${toHex(UPDATE)}","as4":true,"addpath":false}\n`.repeat(600));
     let characters = 0;
     const stdout = new Writable({
@@ -384,10 +384,11 @@ describe('streams', () => {
         done();
       },
     });
-    const started = performance.now();
+    const before = process.cpuUsage();
     await run([], pieces(...Array(100).fill(chunk)), stdout);
     expect(characters).toBe(60_000 * (JSON.stringify(ROUTE).length + 1));
-    expect(performance.now() - started).toBeLessThan(3000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(3000);
   });
 });
 
