@@ -19,6 +19,7 @@ import { Interfaces } from './interfaces.js';
 import { planLocalChanges, planPeerChanges } from './membership/index.js';
 import { NodeDataplane } from './node-dataplane.js';
 import { NodeSpeaker } from './node-speaker.js';
+import { poolsInTheWay } from './notices.js';
 import { livesByBgp } from './proof-of-life.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
 import { type Rival, rivalText } from './rivals.js';
@@ -120,7 +121,8 @@ export class Agent {
       const follower = {
         onFactsChanged: (facts: NextHopFacts) => this.#speaker.tellFacts(facts),
         onPodMtuChanged: (mtuBytes: number) => host.setPodMtu(mtuBytes),
-        onPoolConflictsChanged: (found: readonly PoolConflict[]) => this.#changeLog.poolConflicts(found),
+        onPoolConflictsChanged: (found: readonly PoolConflict[]) =>
+          alarms.set('pools', poolsInTheWay(this.#plan.membership, found)),
       };
       this.#host = host;
       this.#dataplane = new NodeDataplane(

@@ -4,7 +4,6 @@
  * Owns: what is said, and that a notice that stays true is said once. Must not know: how a plan is carried out.
  */
 import type { Logger } from 'pino';
-import type { PoolConflict } from '../ipip/index.js';
 import type { AgentSettings } from './config/index.js';
 import type { Membership, PeerChanges, planLocalChanges } from './membership/index.js';
 import { noticesOf } from './notices.js';
@@ -13,8 +12,6 @@ export class ChangeLog {
   readonly #settings: AgentSettings;
   readonly #log: Logger;
   #notices: ReadonlySet<string> = new Set();
-  #membership: Membership | undefined;
-  #poolConflicts: readonly PoolConflict[] = [];
 
   constructor(settings: AgentSettings, log: Logger) {
     this.#settings = settings;
@@ -23,20 +20,7 @@ export class ChangeLog {
 
   /** What the resources ask for in vain, where it was not so before. */
   notices(membership: Membership): void {
-    this.#membership = membership;
-    this.#tell();
-  }
-
-  /** What of this machine is in the way of the pools, from now on. */
-  poolConflicts(conflicts: readonly PoolConflict[]): void {
-    this.#poolConflicts = conflicts;
-    this.#tell();
-  }
-
-  #tell(): void {
-    // At the start the data plane knows first; what it found is said with the rest.
-    if (this.#membership === undefined) return;
-    const notices = noticesOf(this.#membership, this.#settings, this.#poolConflicts);
+    const notices = noticesOf(membership, this.#settings);
     for (const notice of notices) if (!this.#notices.has(notice)) this.#log.warn(notice);
     this.#notices = notices;
   }

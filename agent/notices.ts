@@ -18,7 +18,6 @@ const CALICO_TUNNEL = 'tunl0';
 export function noticesOf(
   membership: Membership,
   settings: Pick<AgentSettings, 'dataplane' | 'tunnelDevice' | 'cniConfDir' | 'cniPlugin'>,
-  poolConflicts: readonly PoolConflict[] = [],
 ): ReadonlySet<string> {
   const peers = [...membership.peers, ...membership.dynamicPeers];
   const filters = new Set(peers.flatMap((peer) => peer.filters));
@@ -26,7 +25,6 @@ export function noticesOf(
     ...(settings.dataplane ? [] : gatewaysInVain(membership)),
     ...[...filters].flatMap((filter) => tunnelNames(filter, settings.tunnelDevice)),
     ...podsInVain(membership, settings),
-    ...poolsInTheWay(membership, poolConflicts),
   ]);
 }
 
@@ -67,7 +65,11 @@ function podsInVain(
   );
 }
 
-function poolsInTheWay({ pools }: Membership, conflicts: readonly PoolConflict[]): string[] {
+/** Pools that overlap what this machine reaches in another way: both named. */
+export function poolsInTheWay(
+  { pools }: Pick<Membership, 'pools'>,
+  conflicts: readonly PoolConflict[],
+): readonly string[] {
   return conflicts.flatMap(({ pool, route, device }) => {
     const name = pools.find(({ cidr }) => cidr === pool)?.name;
     if (name === undefined) return [];

@@ -51,7 +51,7 @@ export class RedisMachine {
         `dir ${this.#folder}`,
         `sentinel monitor ${MASTER} ${this.#address} ${first} 1`,
         `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
-        `sentinel failover-timeout ${MASTER} 10000`,
+        `sentinel failover-timeout ${MASTER} 3000`,
         '',
       ].join('\n'),
     );
@@ -114,6 +114,11 @@ export class RedisMachine {
     const { master } = this;
     await this.#kill(master);
     await this.#run(master);
+  }
+
+  /** Reads are answered, writes are not. */
+  setFull(isFull: boolean): void {
+    this.ask(this.master, 'CONFIG', 'SET', 'maxmemory', isFull ? '1' : '0');
   }
 
   flush(): void {

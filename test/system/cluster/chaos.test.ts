@@ -54,6 +54,19 @@ describe(`a store in trouble, seed ${SEED}`, { timeout: 300_000 }, () => {
       mesh.redis.resume();
       await isSeen('ok', ...STEADY, 'c');
     },
+    'full, while a node restarts': async () => {
+      mesh.redis.setFull(true);
+      await isSeen('refusing', ...STEADY);
+      const { readiness } = await mesh.node('a').agent.status();
+      expect(readiness.details.join()).toContain('the datastore is refusing');
+      // Whether traffic may rely on the node is another question.
+      expect(readiness.reasons.join()).not.toContain('datastore');
+      await mesh.stop('c');
+      await mesh.start('c');
+      await mesh.agreed('although nobody can write');
+      mesh.redis.setFull(false);
+      await isSeen('ok', ...STEADY, 'c');
+    },
     'cut off from one node, while another leaves and comes back': async () => {
       mesh.setPartitioned('b', true);
       await isSeen('unreachable', 'b');

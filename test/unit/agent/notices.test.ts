@@ -1,7 +1,7 @@
 /** What the settings of a node leave without effect, in sentences. */
 import { describe, expect, test } from 'vitest';
 import { type Membership, planMembership } from '../../../agent/membership/index.js';
-import { noticesOf } from '../../../agent/notices.js';
+import { noticesOf, poolsInTheWay } from '../../../agent/notices.js';
 import type { PoolConflict } from '../../../ipip/index.js';
 import { prefix } from '../../support/addresses.js';
 import { manifest, node, peer, pool, resources } from '../../support/manifests.js';
@@ -78,9 +78,8 @@ describe('pods', () => {
 });
 
 describe('a pool over what this machine reaches', () => {
-  const found = (...conflicts: readonly PoolConflict[]) => [
-    ...noticesOf(membership(pool(), node('a', '192.168.1.11/24')), ON, conflicts),
-  ];
+  const found = (...conflicts: readonly PoolConflict[]) =>
+    poolsInTheWay(membership(pool(), node('a', '192.168.1.11/24')), conflicts);
 
   test('both are named, and the device', () => {
     const conflict = { pool: prefix('10.244.0.0/16'), route: prefix('10.0.0.0/8') };
