@@ -99,12 +99,21 @@ export class AdjRibIn {
 
   /** The peer counts differently from now on: its paths are judged and marked anew. */
   setPeer(peer: RibPeer): void {
+    this.#remake((path) => ({ ...path, peer }));
+  }
+
+  /** What `whyUnusable` says may be another thing now. */
+  judgeAgain(): void {
+    this.#remake((path) => ({ ...path }));
+  }
+
+  #remake(change: (path: PeerPath) => PeerPath): void {
     const moved = new Map<Entry, Entry>();
     this.#entries.clear();
     for (const [prefix, entry] of this.#routes) {
       let next = moved.get(entry);
       if (next === undefined) {
-        next = this.#intern({ ...entry.path, peer });
+        next = this.#intern(change(entry.path));
         moved.set(entry, next);
       }
       next.references += 1;

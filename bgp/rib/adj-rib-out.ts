@@ -76,7 +76,7 @@ export class AdjRibOut {
   readonly family: Family;
   #peer: RibPeer;
   readonly #locRib: LocRib;
-  readonly #clusterId: Ipv4;
+  #clusterId: Ipv4;
   #policy: RoutePolicy;
   readonly #sent = new Map<Prefix, Route>();
   readonly #announcing = new Map<Prefix, Route>();
@@ -159,6 +159,12 @@ export class AdjRibOut {
     this.#peer = peer;
     this.#memos = new WeakMap();
     this.setPolicy(this.#policy);
+  }
+
+  /** We reflect for another cluster: all is judged anew, as with another policy. */
+  setClusterId(clusterId: Ipv4): void {
+    this.#clusterId = clusterId;
+    this.setPeer(this.#peer);
   }
 
   /** RFC 2918: tell everything again. Requests that come while one is being answered are answered once, after it. */

@@ -47,6 +47,13 @@ export class LocRib {
     return this.#candidates(prefix)?.find((path) => path.peer?.id === source);
   }
 
+  /** Whether somebody else than `source` has told of the prefix in a session that is up. */
+  hasOther(prefix: Prefix, source: PeerId): boolean {
+    return (
+      this.#candidates(prefix)?.some(({ peer, stale }) => peer?.id !== source && stale !== true) === true
+    );
+  }
+
   /** The whole decision for one prefix; undefined where there is no path. */
   explain(prefix: Prefix): Decision | undefined {
     const candidates = this.#candidates(prefix);
@@ -65,7 +72,8 @@ export class LocRib {
   }
 
   /**
-   * Puts `path` in the place of what `source` offered before; undefined takes it away.
+   * Puts `path` in the place of what `source` offered before; undefined takes it away. A path of a peer that has another
+   * name by now takes the place of what it offered under the old one.
    * @returns the change of the best route, of its stale mark, or of the paths that share its traffic, where one differs
    *   (see `sameRoute`).
    */
@@ -74,7 +82,8 @@ export class LocRib {
     const [previous] = before;
     const others = before.filter((candidate) => candidate.peer?.id !== source);
     if (path === undefined && others.length === before.length) return undefined;
-    this.#count(source, (path === undefined ? 0 : 1) - (before.length - others.length));
+    this.#count(source, others.length - before.length);
+    if (path !== undefined) this.#count(path.peer?.id, 1);
     const [first, ...rest] = path === undefined ? others : [path, ...others];
     const sharedBefore = this.#multipaths.get(prefix);
     const from = previous === undefined ? {} : { previous };

@@ -51,7 +51,7 @@ interface PeerTables {
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 
 export class Rib {
-  readonly #own: OwnIdentity;
+  #own: OwnIdentity;
   readonly #locRibs: Readonly<Record<Family, LocRib>>;
   readonly #peers = new Map<PeerId, PeerTables>();
   #policy: RoutePolicy;
@@ -84,16 +84,35 @@ export class Rib {
     );
   }
 
-  /** The peer counts differently from now on, its session goes on: in the decision and in what it is told. */
-  updatePeer(peer: RibPeer): readonly BestPathChange[] {
-    const tables = this.#established(peer.id);
-    tables.session.peer = peer;
-    for (const out of tables.session.out.values()) out.setPeer(peer);
+  /**
+   * The peer counts differently from now on, its session goes on: in the decision and in what it is told.
+   * @param known its id so far
+   */
+  updatePeer(peer: RibPeer, known: PeerId = peer.id): readonly BestPathChange[] {
+    const { received, session } = this.#established(known);
+    session.peer = peer;
+    this.#peers.delete(known);
+    this.#peers.set(peer.id, { received, session });
+    for (const out of session.out.values()) out.setPeer(peer);
     return FAMILIES.flatMap((family) => {
-      const received = tables.received[family];
-      received.setPeer(peer);
-      return this.#reconsider(peer.id, received, received.prefixes());
+      received[family].setPeer(peer);
+      return this.#reconsider(known, received[family], received[family].prefixes());
     });
+  }
+
+  /** Reflects for another cluster from now on (RFC 4456 §7); undefined: for that of the BGP identifier. */
+  setClusterId(clusterId: Ipv4 = this.#own.bgpIdentifier): readonly BestPathChange[] {
+    if (clusterId === this.#own.clusterId) return [];
+    this.#own = { ...this.#own, clusterId };
+    const changes: BestPathChange[] = [];
+    for (const [id, { received, session }] of this.#peers) {
+      for (const out of session?.out.values() ?? []) out.setClusterId(clusterId);
+      for (const family of FAMILIES) {
+        received[family].judgeAgain();
+        append(changes, this.#reconsider(id, received[family], received[family].prefixes()));
+      }
+    }
+    return changes;
   }
 
   /**
@@ -124,9 +143,21 @@ export class Rib {
       received.withdraw(stale);
       return this.#reconsider(id, received, stale);
     });
-    if (tables.session === undefined && FAMILIES.every((each) => tables.received[each].size === 0)) {
-      this.#peers.delete(id);
-    }
+    this.#forgetIfEmpty(id);
+    return changes;
+  }
+
+  /** Removes the stale routes of a peer without a session whose prefixes somebody else has told of. */
+  sweepCovered(id: PeerId): readonly BestPathChange[] {
+    const tables = this.#peers.get(id);
+    if (tables === undefined || tables.session !== undefined) return [];
+    const changes = FAMILIES.flatMap((family) => {
+      const received = tables.received[family];
+      const covered = received.stale().filter((prefix) => this.#locRibs[family].hasOther(prefix, id));
+      received.withdraw(covered);
+      return this.#reconsider(id, received, covered);
+    });
+    this.#forgetIfEmpty(id);
     return changes;
   }
 
@@ -308,6 +339,12 @@ export class Rib {
     const session = tables?.session;
     if (tables === undefined || session === undefined) throw new Error(`peer ${id} has no session`);
     return { ...tables, session };
+  }
+
+  #forgetIfEmpty(id: PeerId): void {
+    const tables = this.#peers.get(id);
+    if (tables?.session !== undefined) return;
+    if (FAMILIES.every((family) => tables?.received[family].size === 0)) this.#peers.delete(id);
   }
 
   /** Decides anew on prefixes whose entry in a peer's Adj-RIB-In may have changed. */

@@ -28,10 +28,10 @@ export interface AdministeredPeer {
 export class Administration {
   readonly #peer: AdministeredPeer;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #log: () => Logger;
   #shutdown: PeerShutdown | undefined;
 
-  constructor(peer: AdministeredPeer, clock: Clock, log: Logger) {
+  constructor(peer: AdministeredPeer, clock: Clock, log: () => Logger) {
     this.#peer = peer;
     this.#clock = clock;
     this.#log = log;
@@ -46,7 +46,7 @@ export class Administration {
   shutDown(text: string): void {
     this.#shutdown = { by: 'administrator', text, sinceMs: this.#clock.now() };
     const reason = withText('administrative shutdown', text);
-    this.#log.info({ reason }, 'the peer is shut down');
+    this.#log().info({ reason }, 'the peer is shut down');
     this.#peer.end(reason, cease(CEASE.ADMINISTRATIVE_SHUTDOWN, text));
     this.#peer.forget();
   }
@@ -55,7 +55,7 @@ export class Administration {
   reset(text: string): boolean {
     if (this.#shutdown !== undefined) return false;
     const reason = withText('administrative reset', text);
-    this.#log.info({ reason }, 'the peer is reset');
+    this.#log().info({ reason }, 'the peer is reset');
     this.#peer.end(reason, cease(CEASE.ADMINISTRATIVE_RESET, text));
     this.#peer.start();
     return true;
@@ -65,7 +65,7 @@ export class Administration {
   enable(): void {
     if (this.#shutdown === undefined) return;
     this.#shutdown = undefined;
-    this.#log.info('the peer is enabled');
+    this.#log().info('the peer is enabled');
     this.#peer.start();
   }
 

@@ -11,6 +11,7 @@ import type { PeerConfig } from './types.js';
  * new session can change them (RFC 4271 section 6.7, Cease 6/6).
  */
 const LIVE: ReadonlySet<keyof PeerConfig> = new Set([
+  'id',
   'place',
   'dial',
   'localAddress6',

@@ -13,11 +13,11 @@ const MAX_LOGGED_FAILURES = 32;
 
 export class Failures {
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #log: () => Logger;
   readonly #logged = new Set<string>();
   #last: PeerError | undefined;
 
-  constructor(clock: Clock, log: Logger) {
+  constructor(clock: Clock, log: () => Logger) {
     this.#clock = clock;
     this.#log = log;
   }
@@ -35,7 +35,7 @@ export class Failures {
     this.note(reason, by);
     if (this.#logged.has(reason) || this.#logged.size >= MAX_LOGGED_FAILURES) return;
     this.#logged.add(reason);
-    this.#log.info({ reason }, 'no session yet');
+    this.#log().info({ reason }, 'no session yet');
   }
 
   sessionUp(): void {

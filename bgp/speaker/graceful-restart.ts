@@ -10,7 +10,8 @@ import type { GracefulRestartCapability } from '../wire/index.js';
 import type { CancelTimer, Clock } from './clock.js';
 
 export class StaleRoutes {
-  readonly #peer: PeerId;
+  /** It may get another name. */
+  readonly #peer: () => PeerId;
   readonly #rib: Rib;
   readonly #clock: Clock;
   /** The time is over and the rest was swept. */
@@ -18,7 +19,12 @@ export class StaleRoutes {
   #untilMs: number | undefined;
   #cancel: CancelTimer | undefined;
 
-  constructor(peer: PeerId, rib: Rib, clock: Clock, onExpired: (changes: readonly BestPathChange[]) => void) {
+  constructor(
+    peer: () => PeerId,
+    rib: Rib,
+    clock: Clock,
+    onExpired: (changes: readonly BestPathChange[]) => void,
+  ) {
     this.#peer = peer;
     this.#rib = rib;
     this.#clock = clock;
@@ -35,7 +41,7 @@ export class StaleRoutes {
     const keepStale = seconds > 0;
     this.forget();
     if (keepStale) this.#keepFor(seconds);
-    return this.#rib.peerDown(this.#peer, { keepStale });
+    return this.#rib.peerDown(this.#peer(), { keepStale });
   }
 
   /**
@@ -53,13 +59,13 @@ export class StaleRoutes {
     const lost = families.filter((family) => !forwarding.has(family));
     this.forget();
     if (capability !== undefined && forwarding.size > 0) this.#keepFor(capability.restartTimeSeconds);
-    return lost.flatMap((family) => [...this.#rib.sweepStale(this.#peer, family)]);
+    return lost.flatMap((family) => [...this.#rib.sweepStale(this.#peer(), family)]);
   }
 
   /** The peer's table of this family is complete: what it did not announce again is gone. */
   endOfRib(family: Family, allComplete: boolean): readonly BestPathChange[] {
     if (allComplete) this.forget();
-    return this.#rib.sweepStale(this.#peer, family);
+    return this.#rib.sweepStale(this.#peer(), family);
   }
 
   /** Takes over from an earlier configuration of the same peer: its routes stay until then. */
@@ -79,7 +85,7 @@ export class StaleRoutes {
     this.#untilMs = this.#clock.now() + seconds * 1000;
     this.#cancel = this.#clock.setTimer(seconds * 1000, () => {
       this.forget();
-      this.#onExpired(this.#rib.sweepStale(this.#peer));
+      this.#onExpired(this.#rib.sweepStale(this.#peer()));
     });
   }
 }

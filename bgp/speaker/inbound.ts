@@ -25,9 +25,10 @@ const BEGIN = 1;
 const END = 2;
 
 export interface InboundHost {
-  readonly id: PeerId;
+  /** The peer may get another name. */
+  readonly id: () => PeerId;
   readonly rib: Rib;
-  readonly log: Logger;
+  readonly log: () => Logger;
   readonly stale: StaleRoutes;
   bestPathsChanged(changes: readonly BestPathChange[]): void;
   /** The peer has sent the whole table of a family. */
@@ -74,11 +75,11 @@ export class Inbound {
     this.#logFaults(update.faults);
     const complete = endOfRib(update);
     if (complete === undefined) {
-      this.#host.bestPathsChanged(rib.applyUpdate(id, update));
+      this.#host.bestPathsChanged(rib.applyUpdate(id(), update));
       return;
     }
     this.#endOfRibFrom.add(complete);
-    log.debug({ family: complete }, 'initial table complete');
+    log().debug({ family: complete }, 'initial table complete');
     this.#host.bestPathsChanged(stale.endOfRib(complete, this.initialTableComplete));
     this.#host.tableComplete();
   }
@@ -86,7 +87,11 @@ export class Inbound {
   /** The first family in which the peer announces more than it may, after a change of either. */
   exceeded(limits: PeerConfig['maxPrefixes']): LimitExceeded | undefined {
     for (const family of this.#session?.families ?? []) {
-      const exceeded = this.#limit.check(limits, family, this.#host.rib.receivedCount(this.#host.id, family));
+      const exceeded = this.#limit.check(
+        limits,
+        family,
+        this.#host.rib.receivedCount(this.#host.id(), family),
+      );
       if (exceeded !== undefined) return exceeded;
     }
     return undefined;
@@ -99,18 +104,18 @@ export class Inbound {
     // Without the capability the octet is reserved: whatever it says, it is a request (RFC 2918 §3).
     switch (this.#session?.enhancedRouteRefresh === true ? subtype : REQUEST) {
       case REQUEST:
-        rib.refreshOut(id, family);
+        rib.refreshOut(id(), family);
         this.#host.bestPathsChanged([]);
         return;
       case BEGIN:
-        log.debug({ family }, 'the peer tells its table again');
-        rib.beginRefreshIn(id, family);
+        log().debug({ family }, 'the peer tells its table again');
+        rib.beginRefreshIn(id(), family);
         return;
       case END:
-        this.#host.bestPathsChanged(rib.endRefreshIn(id, family));
+        this.#host.bestPathsChanged(rib.endRefreshIn(id(), family));
         return;
       default:
-        log.debug({ family, subtype }, 'a ROUTE-REFRESH of an unknown subtype is ignored');
+        log().debug({ family, subtype }, 'a ROUTE-REFRESH of an unknown subtype is ignored');
     }
   }
 
@@ -118,6 +123,6 @@ export class Inbound {
   #logFaults([first, ...more]: readonly AttributeFault[]): void {
     if (first === undefined) return;
     const { code, outcome, reason } = first;
-    this.#host.log.warn({ fault: 'remote', attribute: code, outcome, more: more.length }, reason);
+    this.#host.log().warn({ fault: 'remote', attribute: code, outcome, more: more.length }, reason);
   }
 }

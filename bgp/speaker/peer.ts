@@ -46,6 +46,8 @@ import type { PeerConfig, PeerStatus } from './types.js';
 
 /** A connection that arrives so soon after the session came up was dialled before it did. */
 const LATE_ATTEMPT_MS = 2_000;
+/** RFC 4486 section 4. */
+export const CONFIGURATION_CHANGE = notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE);
 /** A peer that our own code has failed with would probably make it fail again: not every second. */
 const OWN_FAULT_HOLD_SECONDS = 5;
 
@@ -53,7 +55,8 @@ export class Peer {
   readonly administration: Administration;
   #config: PeerConfig;
   readonly #host: PeerHost;
-  readonly #log: Logger;
+  readonly #speakerLog: Logger;
+  #log: Logger;
   readonly #fsm: PeerFsm;
   readonly #links: Links;
   readonly #timers: Timers<`${Direction}/${FsmTimer}`>;
@@ -75,9 +78,10 @@ export class Peer {
   constructor(config: PeerConfig, host: PeerHost, log: Logger) {
     this.#config = config;
     this.#host = host;
-    this.#log = log.child({ peer: config.id, address: formatIpAddress(config.address), asn: config.asn });
+    this.#speakerLog = log;
+    this.#log = logOf(log, config);
     this.#sinceMs = host.clock.now();
-    this.#failures = new Failures(host.clock, this.#log);
+    this.#failures = new Failures(host.clock, () => this.#log);
     this.administration = new Administration(
       {
         start: () => this.start(),
@@ -88,7 +92,7 @@ export class Peer {
         },
       },
       host.clock,
-      this.#log,
+      () => this.#log,
     );
     this.#timers = new Timers(host.clock);
     this.#links = new Links(config, host.transport, this.#counters, {
@@ -104,15 +108,20 @@ export class Peer {
         this.flush();
       },
     });
-    this.#stale = new StaleRoutes(config.id, host.rib, host.clock, (changes) => {
-      this.#log.warn('the restart time is over: routes of the earlier session are removed');
-      this.#apply(changes);
-      host.peerChanged();
-    });
+    this.#stale = new StaleRoutes(
+      () => this.#config.id,
+      host.rib,
+      host.clock,
+      (changes) => {
+        this.#log.warn('the restart time is over: routes of the earlier session are removed');
+        this.#apply(changes);
+        host.peerChanged();
+      },
+    );
     this.#inbound = new Inbound({
-      id: config.id,
+      id: () => this.#config.id,
       rib: host.rib,
-      log: this.#log,
+      log: () => this.#log,
       stale: this.#stale,
       bestPathsChanged: (changes) => this.#apply(changes),
       tableComplete: () => host.peerChanged(),
@@ -167,20 +176,37 @@ export class Peer {
   /** Before the start: goes on where an earlier configuration of the same peer has left off. */
   inherit(from: Peer, keepRoutesUntilMs: number | undefined): void {
     this.#hasPast = from.#hasPast || from.#flaps > 0;
-    if (keepRoutesUntilMs !== undefined) this.#stale.inherit(keepRoutesUntilMs);
+    if (keepRoutesUntilMs !== undefined) this.resume(keepRoutesUntilMs);
     this.administration.inherit(from.administration);
   }
 
-  /** New settings that need no new session. */
+  /** Before the start: the tables hold what it announced earlier, and may hold it until then. */
+  resume(keepRoutesUntilMs: number): void {
+    this.#hasPast = true;
+    this.#stale.inherit(keepRoutesUntilMs);
+  }
+
+  /**
+   * Ends the session for good, for a change on both sides: both keep what they heard, as if the other one restarted
+   * (RFC 4724). A peer that takes a NOTIFICATION for that is told why (RFC 8538).
+   * @returns as `stop`
+   */
+  leave(reason: string): number | undefined {
+    const takesNotification = this.#session?.gracefulRestart?.notification === true;
+    return this.stop(reason, takesNotification ? CONFIGURATION_CHANGE : undefined);
+  }
+
+  /** New settings that need no new session, another name among them where there is a session. */
   reconfigure(config: PeerConfig): void {
-    const dialBefore = this.#config.dial;
+    const { id: known, dial: dialBefore } = this.#config;
     this.#config = config;
+    if (known !== config.id) this.#log = logOf(this.#speakerLog, config);
     const session = this.#session;
     const connection = session && this.#links.get(session.direction);
     if (session !== undefined && connection !== undefined) {
       const ribPeer = ribPeerOf(config, session, connection);
       this.#session = { ...session, ribPeer };
-      this.#apply(this.#host.rib.updatePeer(ribPeer));
+      this.#apply(this.#host.rib.updatePeer(ribPeer, known));
       this.#checkLimit();
     } else if (this.administration.shutdown?.by === 'maxPrefixes') {
       this.administration.enable();
@@ -412,4 +438,8 @@ export class Peer {
     const { direction } = this.#session;
     if (this.#links.get(direction)?.takeProgress()) this.#handle({ type: 'SendProgress', direction });
   }
+}
+
+function logOf(log: Logger, { id, address, asn }: PeerConfig): Logger {
+  return log.child({ peer: id, address: formatIpAddress(address), asn });
 }

@@ -1,24 +1,23 @@
 /**
  * The BGP speaker: peers around one set of tables.
  *
- * Owns: the listener, which peers there are, who gets an incoming connection, and when recovery after a restart is
+ * Owns: the listener, who gets an incoming connection, and when recovery after a restart is
  * over. Must not know: kernels, stores, HTTP.
  */
 import type { Logger } from 'pino';
-import { hostPrefix, type IpAddress, type Ipv4 } from '../net/index.js';
+import { hostPrefix, type Ipv4 } from '../net/index.js';
 import { type BestPathChange, type LocalRoute, type PeerId, Rib, type RoutePolicy } from '../rib/index.js';
-import { CEASE, NOTIFICATION, type NotificationMessage, notification } from '../wire/index.js';
+import type { NotificationMessage } from '../wire/index.js';
 import type { Administration } from './administration.js';
 import { Admission } from './admission.js';
 import type { CancelTimer, Clock } from './clock.js';
-import { changedFields, isSameRouter, resettingFields } from './config-change.js';
 import { type DynamicPeerRange, DynamicPeers } from './dynamic-peers.js';
 import { KeyWatch } from './key-watch.js';
-import { Peer } from './peer.js';
 import type { PeerHost } from './peer-host.js';
+import { Peers } from './peers.js';
 import { ListenerKeys, protectIncoming } from './protection.js';
+import { ReflectionTail } from './reflection-tail.js';
 import { Strangers } from './strangers.js';
-import { TcpOptionError } from './tcp-options.js';
 import type { ByteStream, Listener, ListenOptions, Transport } from './transport.js';
 import type { PeerActionResult, PeerConfig, PeerStatus } from './types.js';
 
@@ -26,9 +25,7 @@ import type { PeerActionResult, PeerConfig, PeerStatus } from './types.js';
 const RECOVERY_MS = 60_000;
 /** How often counters of the kernel are read, and dynamic peers without a session looked for. */
 const WATCH_INTERVAL_MS = 10_000;
-/** Why a session is reset whose settings have changed, and what the peer is told (RFC 4486 section 4). */
-const CHANGED = 'configuration changed';
-const CONFIGURATION_CHANGE = notification(NOTIFICATION.CEASE, CEASE.CONFIGURATION_CHANGE);
+const NO_PEERS: ReadonlySet<PeerId> = new Set();
 
 export interface SpeakerOptions {
   readonly localAs: number;
@@ -58,15 +55,18 @@ export interface SpeakerOptions {
 export class Speaker {
   readonly rib: Rib;
   readonly #options: SpeakerOptions;
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers: Peers;
   readonly #strangers: Strangers;
   readonly #admission: Admission;
   readonly #dynamic: DynamicPeers;
   readonly #keys: ListenerKeys;
   readonly #keyWatch: KeyWatch;
+  readonly #tail: ReflectionTail;
   readonly #host: PeerHost;
   #listener: Listener | undefined;
   #recovering: boolean;
+  /** What `setPeers` said last. */
+  #configs: readonly PeerConfig[] = [];
   #cancelRecovery: CancelTimer | undefined;
   #cancelFlush: CancelTimer | undefined;
   #cancelWatch: CancelTimer | undefined;
@@ -80,7 +80,7 @@ export class Speaker {
     this.#keyWatch = new KeyWatch(options.transport);
     this.#dynamic = new DynamicPeers(options.clock, options.log, {
       onNewPeer: (config, stream) => {
-        const peer = this.#add(config);
+        const peer = this.#peers.add(config);
         options.log.debug({ peer: config.id, asn: config.asn }, 'dynamic peer added');
         peer.accept(stream);
       },
@@ -93,6 +93,7 @@ export class Speaker {
       ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
       ...(options.maxPaths === undefined ? {} : { maxPaths: options.maxPaths }),
     });
+    this.#tail = new ReflectionTail(options.clock);
     this.#host = {
       bgpIdentifier: options.bgpIdentifier,
       clock: options.clock,
@@ -104,6 +105,7 @@ export class Speaker {
       bestPathsChanged: (changes) => this.#bestPathsChanged(changes),
       peerChanged: () => this.#peerChanged(),
     };
+    this.#peers = new Peers(this.#host, options.log, this.#dynamic);
   }
 
   /**
@@ -130,16 +132,18 @@ export class Speaker {
   }
 
   /**
-   * Makes these the peers. An unchanged one is left alone; one whose changes no OPEN and no connection carries keeps its session;
-   * another one is reset with the reason in the log; one that is gone is told so and its routes are removed.
+   * Makes these the peers. An unchanged one is left alone; one whose changes no OPEN and no connection carries keeps its session,
+   * under another name too; another one is reset with the reason in the log; one that is gone is told so and its routes
+   * are removed.
+   * @param leaving of those that go, the ones that others take the place of: their routes stay until somebody else has
+   *   told of the prefix, for the restart time at most
    */
-  setPeers(configs: readonly PeerConfig[]): void {
-    const wanted = new Map(configs.map((config) => [config.id, config]));
-    for (const [id, peer] of [...this.#peers]) {
-      const isTaken = configs.some((config) => isAt(config, peer.config.address, peer.config.zone));
-      if (!this.#dynamic.has(id) || isTaken) this.#change(peer, wanted.get(id));
-    }
-    for (const config of configs) if (!this.#peers.has(config.id)) this.#add(config);
+  setPeers(configs: readonly PeerConfig[], leaving: ReadonlySet<PeerId> = NO_PEERS): void {
+    this.#configs = configs;
+    this.#peers.set(
+      configs.map((config) => this.#tail.over(config)),
+      leaving,
+    );
     this.#protect();
     this.#watch();
     this.#peerChanged();
@@ -154,10 +158,30 @@ export class Speaker {
     for (const [id, config] of now) {
       const peer = this.#peers.get(id);
       // One that was reset has no connection any more; it is a new peer when it comes again.
-      if (peer !== undefined) this.#change(peer, config);
+      if (peer !== undefined) this.#peers.change(peer, config);
     }
     this.#protect();
     this.#watch();
+  }
+
+  /**
+   * Makes this node a route reflector of this cluster (RFC 4456); undefined: of none. One that was, goes on reflecting
+   * for a while. Comes before the `setPeers` that says who is a client.
+   */
+  setClusterId(clusterId: Ipv4 | undefined): void {
+    if (clusterId !== undefined) {
+      this.#tail.end();
+      this.#bestPathsChanged(this.rib.setClusterId(clusterId));
+    } else if (!this.#tail.isRunning) {
+      const clients = this.#peers.all().filter(({ config }) => config.routeReflectorClient === true);
+      this.#tail.begin(
+        clients.map(({ config }) => config.address),
+        () => {
+          this.#bestPathsChanged(this.rib.setClusterId());
+          this.setPeers(this.#configs);
+        },
+      );
+    }
   }
 
   /** This node's own routes: announced to every peer that the policy allows. */
@@ -195,7 +219,7 @@ export class Speaker {
   }
 
   peers(): readonly PeerStatus[] {
-    return [...this.#peers.values()].map((peer) => peer.status());
+    return this.#peers.all().map((peer) => peer.status());
   }
 
   /**
@@ -207,9 +231,9 @@ export class Speaker {
     this.#cancelRecovery?.();
     this.#cancelWatch?.();
     this.#cancelFlush?.();
+    this.#tail.end();
     const closed = this.#listener?.close();
-    for (const peer of this.#peers.values()) peer.stop('the agent stops', told);
-    this.#peers.clear();
+    this.#peers.stop(told);
     this.#strangers.close();
     this.#dynamic.close();
     await closed;
@@ -223,72 +247,8 @@ export class Speaker {
     return result;
   }
 
-  #add(config: PeerConfig): Peer {
-    const peer = new Peer(config, this.#host, this.#options.log);
-    this.#peers.set(config.id, peer);
-    peer.start();
-    return peer;
-  }
-
-  /** Brings a peer to the settings that it shall have; `undefined`: none any more. */
-  #change(peer: Peer, config: PeerConfig | undefined): void {
-    if (config === undefined) {
-      this.#remove(peer, 'no longer configured', notification(NOTIFICATION.CEASE, CEASE.PEER_DECONFIGURED));
-      return;
-    }
-    const changed = changedFields(peer.config, config);
-    if (changed.length === 0 || this.#rekey(peer, config, changed)) return;
-    const resetting = resettingFields(changed);
-    const { log } = this.#options;
-    if (resetting.length === 0) {
-      log.debug(
-        { peer: config.id, changed },
-        'peer configuration changed: it applies at once, without a reset',
-      );
-      peer.reconfigure(config);
-      return;
-    }
-    log.debug({ peer: config.id, changed: resetting }, 'peer configuration changed: its session is reset');
-    // A dynamic peer has no connection after that: it is a new one when it comes again.
-    if (this.#dynamic.has(config.id)) this.#remove(peer, CHANGED, CONFIGURATION_CHANGE);
-    else this.#replace(peer, config, isSameRouter(changed));
-  }
-
-  /** The same peer with settings that need a new session; routes may outlive the old one (RFC 8538). */
-  #replace(peer: Peer, config: PeerConfig, isSame: boolean): void {
-    const keepUntilMs = peer.stop(CHANGED, CONFIGURATION_CHANGE);
-    if (!isSame || keepUntilMs === undefined) peer.forget();
-    const successor = new Peer(config, this.#host, this.#options.log);
-    successor.inherit(peer, isSame ? keepUntilMs : undefined);
-    this.#peers.set(config.id, successor);
-    successor.start();
-  }
-
-  /** @returns false where more than the key is different, or the connections could not take the new one */
-  #rekey(peer: Peer, config: PeerConfig, changed: readonly string[]): boolean {
-    const { password } = config;
-    if (changed.join() !== 'password' || password === undefined || peer.config.password === undefined)
-      return false;
-    try {
-      peer.changePassword(config, password);
-    } catch (error) {
-      if (error instanceof TcpOptionError) return false;
-      throw error;
-    }
-    this.#options.log.info({ peer: config.id }, 'the key of the peer changed; its session goes on');
-    return true;
-  }
-
-  #remove(peer: Peer, reason: string, told: NotificationMessage): void {
-    peer.stop(reason, told);
-    peer.forget();
-    this.#peers.delete(peer.config.id);
-    this.#dynamic.forget(peer.config.id);
-    this.#options.log.debug({ peer: peer.config.id, reason }, 'peer removed');
-  }
-
   #protect(): void {
-    const ofPeers = [...this.#peers.values()].map(({ config }) => ({
+    const ofPeers = this.#peers.all().map(({ config }) => ({
       peers: hostPrefix(config.address),
       settings: config,
     }));
@@ -303,18 +263,18 @@ export class Speaker {
   #watch(): void {
     this.#cancelWatch ??= this.#options.clock.setTimer(WATCH_INTERVAL_MS, () => {
       this.#cancelWatch = undefined;
-      const peers = [...this.#peers.values()];
+      const peers = this.#peers.all();
       this.#keyWatch.look(peers);
       for (const id of this.#dynamic.idle(peers.map((peer) => peer.status()))) {
         const peer = this.#peers.get(id);
-        if (peer !== undefined) this.#change(peer, undefined);
+        if (peer !== undefined) this.#peers.change(peer, undefined);
       }
       this.#watch();
     });
   }
 
   #accept(stream: ByteStream): void {
-    const peer = this.#peerAt(stream.remote, stream.zone);
+    const peer = this.#peers.at(stream.remote, stream.zone);
     if (!this.#admission.admits(stream.remote, peer !== undefined)) {
       drop(stream);
       return;
@@ -334,23 +294,19 @@ export class Speaker {
     }
   }
 
-  #peerAt(address: IpAddress, zone: string | undefined): Peer | undefined {
-    for (const peer of this.#peers.values()) if (isAt(peer.config, address, zone)) return peer;
-    return undefined;
-  }
-
   #bestPathsChanged(changes: readonly BestPathChange[]): void {
     if (changes.length > 0) this.#options.onBestPaths(changes);
     // One turn of the event loop gathers what belongs together into few UPDATEs.
     this.#cancelFlush ??= this.#options.clock.setTimer(0, () => {
       this.#cancelFlush = undefined;
-      for (const peer of this.#peers.values()) peer.flush();
+      this.#peers.sweepCovered();
+      for (const peer of this.#peers.all()) peer.flush();
       this.#options.onTablesChanged?.();
     });
   }
 
   #peerChanged(): void {
-    if (this.#recovering && [...this.#peers.values()].every((peer) => peer.initialTableComplete)) {
+    if (this.#recovering && this.#peers.all().every((peer) => peer.initialTableComplete)) {
       this.#recovered();
     }
     this.#options.onPeersChanged();
@@ -363,11 +319,6 @@ export class Speaker {
     this.#options.log.info('recovery after the restart is over');
     this.#options.onPeersChanged();
   }
-}
-
-/** A peer without a zone is met on any device. */
-function isAt(config: PeerConfig, address: IpAddress, zone: string | undefined): boolean {
-  return config.address === address && (config.zone === undefined || config.zone === zone);
 }
 
 /** Closes a connection without a word. */
