@@ -16,7 +16,7 @@ import { type CheckedPlan, checkedPlan, passwordsOf } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import { NodeHost } from './host.js';
 import { Interfaces } from './interfaces.js';
-import { planLocalChanges, planPeerChanges } from './membership/index.js';
+import { leavingPeers, planLocalChanges, planPeerChanges } from './membership/index.js';
 import { NodeDataplane } from './node-dataplane.js';
 import { NodeSpeaker } from './node-speaker.js';
 import { poolsInTheWay } from './notices.js';
@@ -249,7 +249,10 @@ export class Agent {
     this.#changeLog.node(changes);
     this.#tellNode();
     if (changes.needsReset) return await this.#startAnew(before);
-    this.#changeLog.peers(planPeerChanges(before.membership.peers, membership.peers));
+    this.#changeLog.peers(
+      planPeerChanges(before.membership.peers, membership.peers),
+      leavingPeers(before.membership, membership),
+    );
     this.#speaker.tell();
     return undefined;
   }

@@ -31,10 +31,13 @@ export class ChangeLog {
       this.#log.info({ changed: reasons, resetsSessions: needsReset }, 'this node changed');
   }
 
-  /** What is different of its peers. */
-  peers({ added, removed, changed }: PeerChanges): void {
+  /** What is different of its peers. @param leaving of those that are removed, whose routes stay for a while */
+  peers({ added, removed, changed }: PeerChanges, leaving: ReadonlySet<string>): void {
     for (const { id } of added) this.#log.info({ peer: id }, 'peer added');
-    for (const { id } of removed) this.#log.info({ peer: id }, 'peer removed: its session ends');
+    for (const { id } of removed) {
+      const routes = leaving.has(id) ? ', its routes stay until others have told of them' : '';
+      this.#log.info({ peer: id }, `peer removed: its session ends${routes}`);
+    }
     for (const { after, reasons, needsReset } of changed) {
       this.#log.info({ peer: after.id, changed: reasons, resetsSession: needsReset }, 'peer changed');
     }

@@ -21,6 +21,7 @@ import type { NextHopFacts } from '../ipip/index.js';
 import type { CheckedPlan } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import type { Interfaces } from './interfaces.js';
+import { leavingPeers } from './membership/index.js';
 import { dynamicPeerRanges, listenOptionsOf, localRoutesOf, peerConfigs, policyOf } from './plan.js';
 import { type Rival, rivalsOf } from './rivals.js';
 import { bgpListenError } from './start-error.js';
@@ -47,6 +48,8 @@ export interface SpeakerFollower {
 export class NodeSpeaker {
   readonly #options: NodeSpeakerOptions;
   #plan: CheckedPlan;
+  /** Peers that the plan in force has no more, and whose routes may stay for a while. */
+  #leaving: ReadonlySet<string> = new Set();
   /** What the data plane has this node say of itself. */
   #facts: NextHopFacts | undefined;
   #rivals: readonly Rival[] = [];
@@ -72,6 +75,7 @@ export class NodeSpeaker {
     const { bgpIdentifier } = this.#plan.membership;
     if (plan.membership.bgpIdentifier !== bgpIdentifier) this.#formerIdentifiers.add(bgpIdentifier);
     this.#formerIdentifiers.delete(plan.membership.bgpIdentifier);
+    this.#leaving = leavingPeers(this.#plan.membership, plan.membership);
     this.#plan = plan;
   }
 
@@ -104,6 +108,7 @@ export class NodeSpeaker {
   /** Everything that may change while sessions are up. */
   tell(): void {
     this.tellPolicy();
+    this.#current.setClusterId(this.#plan.membership.clusterId);
     this.#tellLocalRoutes();
     this.tellPeers();
     this.#lookForRivals();
@@ -115,7 +120,7 @@ export class NodeSpeaker {
 
   tellPeers(): void {
     const { membership, secrets } = this.#plan;
-    this.#current.setPeers(peerConfigs(membership, secrets));
+    this.#current.setPeers(peerConfigs(membership, secrets), this.#leaving);
     this.#current.setDynamicPeers(dynamicPeerRanges(membership, secrets));
   }
 

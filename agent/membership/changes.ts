@@ -5,6 +5,7 @@
  */
 import { formatIpAddress, formatPrefix, formatZoned, type IpAddress } from '../../bgp/net/index.js';
 import type { SecretSource } from '../resources/index.js';
+import { MESH } from './membership.js';
 import type { DynamicPeerSpec, Membership, PeerChange, PeerChanges, PeerSpec } from './types.js';
 
 /** A field of a value: its name for people, its text, and whether a session ends when it changes. */
@@ -81,6 +82,7 @@ const PEER_FIELDS: readonly Field<PeerSpec>[] = [
   },
   { name: 'encapsulation', text: (peer) => peer.encapsulation ?? 'auto', needsReset: false },
   ...LIVE_FIELDS,
+  { name: 'name', text: ({ id }) => id, needsReset: false },
   { name: 'description', text: (peer) => peer.description, needsReset: false },
 ];
 
@@ -122,13 +124,13 @@ function contentText(value: unknown): string {
   return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part));
 }
 
-/** What our OPEN or our socket carries: a change ends every session. */
+/** With `needsReset`, what our OPEN or our socket carries: a change ends every session. */
 const LOCAL_FIELDS: readonly Field<Membership>[] = [
   { name: 'AS number', text: (plan) => String(plan.localAs), needsReset: true },
   { name: 'BGP identifier', text: (plan) => formatIpAddress(plan.bgpIdentifier), needsReset: true },
   { name: 'node address', text: (plan) => formatIpAddress(plan.nodeAddress), needsReset: true },
   { name: 'IPv6 node address', text: (plan) => addressOrNone(plan.nodeAddress6), needsReset: true },
-  { name: 'cluster id', text: (plan) => addressOrNone(plan.clusterId), needsReset: true },
+  { name: 'cluster id', text: (plan) => addressOrNone(plan.clusterId), needsReset: false },
   { name: 'node network', text: (plan) => formatPrefix(plan.nodeSubnet), needsReset: false },
   { name: 'listen port', text: (plan) => String(plan.listenPort), needsReset: true },
   {
@@ -149,16 +151,22 @@ const LOCAL_FIELDS: readonly Field<Membership>[] = [
   },
 ];
 
-/** Compares by id. The order of each list is that of the plans. */
+/**
+ * Compares by id, and by address where that is new: a node of the mesh that a BGPPeer selects is the peer that it was. The
+ * order of each list is that of the plans.
+ */
 export function planPeerChanges(before: readonly PeerSpec[], after: readonly PeerSpec[]): PeerChanges {
   const old = new Map(before.map((peer) => [peer.id, peer]));
-  const kept = new Set(after.map((peer) => peer.id));
+  const ids = new Set(after.map(({ id }) => id));
+  const renamed = new Map(before.filter(({ id }) => !ids.has(id)).map((peer) => [placeOf(peer), peer]));
+  const previous = (peer: PeerSpec) => old.get(peer.id) ?? renamed.get(placeOf(peer));
+  const kept = new Set(after.map(previous));
   return {
-    added: after.filter((peer) => !old.has(peer.id)),
-    removed: before.filter((peer) => !kept.has(peer.id)),
+    added: after.filter((peer) => previous(peer) === undefined),
+    removed: before.filter((peer) => !kept.has(peer)),
     changed: after.flatMap((peer) => {
-      const previous = old.get(peer.id);
-      return previous === undefined ? [] : changeOf(previous, peer);
+      const earlier = previous(peer);
+      return earlier === undefined ? [] : changeOf(earlier, peer);
     }),
   };
 }
@@ -170,6 +178,26 @@ export function planRangeChange(
 ): { readonly reasons: readonly string[]; readonly needsReset: boolean } {
   return differences(RANGE_FIELDS, before, after);
 }
+
+const placeOf = ({ address, zone }: PeerSpec) => formatZoned(address, zone);
+
+/**
+ * Of the peers that go, those whose routes may stay until others have told of them: nodes that are still in the cluster,
+ * where the change is of how nodes learn from each other. That is so when the mesh ends, or when others come or are
+ * asked for in another way. A BGPPeer that is deleted and nothing else was not wanted any more.
+ */
+export function leavingPeers(before: Membership, after: Membership): ReadonlySet<string> {
+  const { added, removed, changed } = planPeerChanges(before.peers, after.peers);
+  const isRearranged =
+    added.some(isNode) ||
+    changed.some(({ before, after }) => before.id !== after.id) ||
+    removed.some(({ id }) => id.startsWith(MESH));
+  const nodes = new Set(after.nodes.map(({ name }) => name));
+  const stays = ({ node }: PeerSpec) => node !== undefined && nodes.has(node);
+  return new Set(isRearranged ? removed.filter(stays).map(({ id }) => id) : []);
+}
+
+const isNode = ({ node }: PeerSpec) => node !== undefined;
 
 function changeOf(before: PeerSpec, after: PeerSpec): PeerChange[] {
   const difference = differences(PEER_FIELDS, before, after);

@@ -31,6 +31,9 @@ const LISTENER_DIALS_AFTER_SECONDS = 30;
 
 const DEFAULT_PORT = 179;
 
+/** What the ids of peers in the node-to-node mesh begin with. */
+export const MESH = 'mesh/';
+
 /** A node that takes part in BGP. */
 type Speaker = NodeResource & { readonly ipv4: NonNullable<NodeResource['ipv4']> };
 
@@ -128,7 +131,7 @@ function meshPeers(resources: Resources, own: Speaker): PeerSpec[] {
   };
   return otherSpeakers(resources, own)
     .filter((node) => !isReflector(node))
-    .map((node) => nodePeer(resources, own, node, `mesh/${node.name}`, peering));
+    .map((node) => nodePeer(resources, own, node, `${MESH}${node.name}`, peering));
 }
 
 function isReflector(node: NodeResource): boolean {

@@ -98,7 +98,7 @@ export interface PeerSpec {
 /** A membership, or why there is none. */
 export type MembershipResult = { readonly membership: Membership } | { readonly problem: string };
 
-/** What differs between two plans. */
+/** What differs between two plans. One that got another id is `changed`. */
 export interface PeerChanges {
   readonly added: readonly PeerSpec[];
   readonly removed: readonly PeerSpec[];

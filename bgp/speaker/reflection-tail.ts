@@ -26,12 +26,8 @@ export class ReflectionTail {
   }
 
   /** These were clients so far. */
-  begin(clients: Iterable<IpAddress>, onOver: () => void): void {
-    for (const address of clients) this.#clients.add(address);
-    if (this.#clients.size === 0) {
-      onOver();
-      return;
-    }
+  begin(clients: readonly PeerConfig[], onOver: () => void): void {
+    for (const { address } of clients) this.#clients.add(address);
     this.#cancel = this.#clock.setTimer(REFLECTION_TAIL_MS, () => {
       this.end();
       onOver();

@@ -173,14 +173,15 @@ export class Speaker {
       this.#tail.end();
       this.#bestPathsChanged(this.rib.setClusterId(clusterId));
     } else if (!this.#tail.isRunning) {
-      const clients = this.#peers.all().filter(({ config }) => config.routeReflectorClient === true);
-      this.#tail.begin(
-        clients.map(({ config }) => config.address),
-        () => {
-          this.#bestPathsChanged(this.rib.setClusterId());
+      const clients = this.#configs.filter(({ routeReflectorClient }) => routeReflectorClient === true);
+      const end = () => this.#bestPathsChanged(this.rib.setClusterId());
+      if (clients.length === 0) end();
+      else {
+        this.#tail.begin(clients, () => {
+          end();
           this.setPeers(this.#configs);
-        },
-      );
+        });
+      }
     }
   }
 

@@ -99,10 +99,14 @@ describe('membership', () => {
         const changes = planPeerChanges(from, to);
         const result = new Map(from.map((spec) => [spec.id, spec]));
         for (const spec of changes.removed) result.delete(spec.id);
+        for (const { before } of changes.changed) {
+          expect(result.get(before.id)).toBe(before);
+          result.delete(before.id);
+        }
         for (const spec of changes.added) result.set(spec.id, spec);
-        for (const change of changes.changed) {
-          expect(result.get(change.before.id)).toBe(change.before);
-          result.set(change.after.id, change.after);
+        for (const { before, after } of changes.changed) {
+          if (after.id !== before.id) expect(after.address).toBe(before.address);
+          result.set(after.id, after);
         }
         const byId = (a: PeerSpec, b: PeerSpec) => (a.id < b.id ? -1 : 1);
         expect([...result.values()].sort(byId)).toEqual([...to].sort(byId));

@@ -144,7 +144,7 @@ describe('changes of the own node', () => {
       'node network 192.168.1.0/24 -> 192.168.0.0/16',
       false,
     ],
-    [{ clusterId: address('244.0.0.1') }, 'cluster id none -> 244.0.0.1', true],
+    [{ clusterId: address('244.0.0.1') }, 'cluster id none -> 244.0.0.1', false],
     [
       { advertisements: [parsePrefix('10.96.0.0/12') ?? never()] },
       'advertisements none -> 10.96.0.0/12',
