@@ -17,8 +17,8 @@ import type { AgentSettings } from './config/index.js';
 import { NodeHost } from './host.js';
 import { Interfaces } from './interfaces.js';
 import { leavingPeers, planLocalChanges, planPeerChanges } from './membership/index.js';
-import { NodeDataplane } from './node-dataplane.js';
-import { NodeSpeaker } from './node-speaker.js';
+import { machineGround, NodeDataplane } from './node-dataplane.js';
+import { NodeSpeaker, tcpGround } from './node-speaker.js';
 import { poolsInTheWay } from './notices.js';
 import { livesByBgp } from './proof-of-life.js';
 import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
@@ -126,7 +126,7 @@ export class Agent {
       };
       this.#host = host;
       this.#dataplane = new NodeDataplane(
-        { settings, runtime, log: log.child({ part: 'dataplane' }), follower },
+        { settings, ground: machineGround(runtime), log: log.child({ part: 'dataplane' }), follower },
         plan.membership,
       );
     }
@@ -135,6 +135,7 @@ export class Agent {
         settings,
         log: log.child({ part: 'bgp' }),
         interfaces: this.#interfaces,
+        ground: tcpGround,
         follower: {
           onBestPaths: (changes) => this.#dataplane?.applyChanges(changes),
           onPeersChanged: (peers) => this.#dataplane?.setPeers(peers),

@@ -10,6 +10,7 @@ import type { BestPathChange } from '../bgp/rib/index.js';
 import { type PeerStatus, systemClock } from '../bgp/speaker/index.js';
 import {
   Dataplane,
+  type DataplaneOptions,
   type NextHopFacts,
   type PoolConflict,
   procSysctl,
@@ -26,9 +27,22 @@ const SWEEP_AFTER_MS = 60_000;
 
 export interface NodeDataplaneOptions {
   readonly settings: Pick<AgentSettings, 'tunnelDevice' | 'routeProtocol' | 'routeMetric'>;
-  readonly runtime: RuntimeFolder;
+  readonly ground: DataplaneGround;
   readonly log: Logger;
   readonly follower: DataplaneFollower;
+}
+
+/** What a data plane stands on. */
+export type DataplaneGround = Pick<DataplaneOptions, 'kernel' | 'sysctl' | 'clock' | 'settingStore'>;
+
+/** This machine. */
+export function machineGround(runtime: RuntimeFolder): DataplaneGround {
+  return {
+    kernel: rtnetlinkKernel(),
+    sysctl: procSysctl,
+    clock: systemClock,
+    settingStore: settingStore(runtime),
+  };
 }
 
 /** Whom the data plane's findings concern. */
@@ -48,15 +62,12 @@ export class NodeDataplane {
   #leftoverRoutes = 0;
   #isLeft = false;
 
-  constructor({ settings, runtime, log, follower }: NodeDataplaneOptions, membership: Membership) {
+  constructor({ settings, ground, log, follower }: NodeDataplaneOptions, membership: Membership) {
     const { tunnelDevice, routeProtocol, routeMetric } = settings;
     this.#factsOf = nextHopFacts(membership);
     this.dataplane = new Dataplane({
-      kernel: rtnetlinkKernel(),
-      sysctl: procSysctl,
-      clock: systemClock,
+      ...ground,
       settings: { tunnelDevice, routeProtocol, metric: routeMetric, sweepAfterMs: SWEEP_AFTER_MS },
-      settingStore: settingStore(runtime),
       report: (event) => {
         if (event.kind === 'started') this.#leftoverRoutes = event.leftoverRoutes;
         if (event.kind === 'podMtuChanged') follower.onPodMtuChanged(event.mtuBytes);
@@ -95,8 +106,9 @@ export class NodeDataplane {
     this.applyChanges(Array.from(prefixes, (prefix) => ({ prefix })));
   }
 
-  setPeers(peers: readonly PeerStatus[]): void {
-    if (!this.#isLeft) this.dataplane.setPeers(progressOf(peers));
+  /** @param peers asked for only while the routes of an earlier run wait for them */
+  setPeers(peers: () => readonly PeerStatus[]): void {
+    if (!this.#isLeft && !this.dataplane.isSwept) this.dataplane.setPeers(progressOf(peers()));
   }
 
   /** What the end of our own sessions makes of the tables is not for the kernel: a stopped agent leaves its routes. */

@@ -13,6 +13,7 @@ import {
   type ListenOptions,
   type PeerStatus,
   Speaker,
+  type SpeakerOptions,
   systemClock,
   tcpTransport,
 } from '../bgp/speaker/index.js';
@@ -35,12 +36,20 @@ export interface NodeSpeakerOptions {
   /** What the filters of the peers ask of this machine. */
   readonly interfaces: Pick<Interfaces, 'tableFor'>;
   readonly follower: SpeakerFollower;
+  readonly ground: SpeakerGround;
 }
+
+/** What a speaker stands on. */
+export type SpeakerGround = Pick<SpeakerOptions, 'transport' | 'clock' | 'random'>;
+
+/** TCP, and the time of this machine. */
+export const tcpGround: SpeakerGround = { transport: tcpTransport, clock: systemClock, random: Math.random };
 
 /** Whom the speaker's doings concern. */
 export interface SpeakerFollower {
   readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
-  readonly onPeersChanged: (peers: readonly PeerStatus[]) => void;
+  /** @param peers asks for them: there may be hundreds */
+  readonly onPeersChanged: (peers: () => readonly PeerStatus[]) => void;
   /** Others announce pod subnets of this node, or have ceased to. */
   readonly onRivals: (rivals: readonly Rival[]) => void;
 }
@@ -155,7 +164,7 @@ export class NodeSpeaker {
     const lost = this.#lost();
     // What is ours alone again, is announced at once.
     this.#giveWay(new Set([...this.#given].filter((prefix) => lost.has(prefix))));
-    this.#cancelGiving ??= systemClock.setTimer(GIVE_WAY_AFTER_MS, () => {
+    this.#cancelGiving ??= this.#options.ground.clock.setTimer(GIVE_WAY_AFTER_MS, () => {
       this.#cancelGiving = undefined;
       this.#giveWay(this.#lost());
     });
@@ -171,7 +180,7 @@ export class NodeSpeaker {
   }
 
   #create(restarted: boolean): Speaker {
-    const { settings, log, follower } = this.#options;
+    const { settings, log, follower, ground } = this.#options;
     const { localAs, bgpIdentifier, clusterId } = this.#plan.membership;
     return new Speaker({
       localAs,
@@ -180,13 +189,11 @@ export class NodeSpeaker {
       listen: this.#listenOptions(),
       policy: this.#policy(),
       maxPaths: settings.maxPaths,
-      transport: tcpTransport,
-      clock: systemClock,
-      random: Math.random,
+      ...ground,
       log,
       restarted,
       onBestPaths: follower.onBestPaths,
-      onPeersChanged: () => follower.onPeersChanged(this.#current.peers()),
+      onPeersChanged: () => follower.onPeersChanged(() => this.#current.peers()),
       onTablesChanged: () => this.#lookForRivals(),
     });
   }

@@ -178,6 +178,11 @@ export class Dataplane {
     this.#sweepNow();
   }
 
+  /** The routes of an earlier run are gone or confirmed: the progress of the peers is of no account any more. */
+  get isSwept(): boolean {
+    return this.#sweep.isDone;
+  }
+
   /** Resolves when everything asked so far has been tried, and what was accepted has been read back. */
   settled(): Promise<void> {
     return this.#loop.settled();

@@ -46,7 +46,6 @@ interface Route {
 
 /** The results for one best path, so that each is worked out once and not per prefix. */
 interface Memo {
-  readonly forbidden: string | undefined;
   policyPath?: Path;
   mode?: NextHopMode;
   result?: Route | { readonly refusal: string };
@@ -204,8 +203,10 @@ export class AdjRibOut {
   }
 
   #judge(prefix: Prefix, best: Path): Route | { readonly refusal: string } {
+    // In a mesh this is the answer for all routes but the own ones: remembered, it would cost the square of the nodes.
+    const forbidden = whyForbidden(this.#peer, best);
+    if (forbidden !== undefined) return { refusal: forbidden };
     const memo = this.#memo(best);
-    if (memo.forbidden !== undefined) return { refusal: memo.forbidden };
     const verdict = this.#policy.exportRoute(this.#peer, prefix, best);
     if (!verdict.accept) return { refusal: verdict.reason };
     const { path = best, nextHop: mode = this.#peer.nextHop ?? 'auto' } = verdict;
@@ -219,7 +220,7 @@ export class AdjRibOut {
   #memo(best: Path): Memo {
     let memo = this.#memos.get(best);
     if (memo === undefined) {
-      memo = { forbidden: whyForbidden(this.#peer, best) };
+      memo = {};
       this.#memos.set(best, memo);
     }
     return memo;

@@ -25,6 +25,8 @@ import type { PeerActionResult, PeerConfig, PeerStatus } from './types.js';
 const RECOVERY_MS = 60_000;
 /** How often counters of the kernel are read, and dynamic peers without a session looked for. */
 const WATCH_INTERVAL_MS = 10_000;
+/** What happens to several peers within this time is told of once: a mesh that comes up is hundreds of events. */
+const TELL_PEERS_MS = 50;
 const NO_PEERS: ReadonlySet<PeerId> = new Set();
 
 export interface SpeakerOptions {
@@ -46,7 +48,10 @@ export interface SpeakerOptions {
   readonly restarted: boolean;
   /** Best paths changed; called synchronously, in order. */
   readonly onBestPaths: (changes: readonly BestPathChange[]) => void;
-  /** A session began or ended, a table is complete, or the peers are others. Never per message: it may look at all peers. */
+  /**
+   * A session began or ended, a table is complete, or the peers are others. Never per message, and once for what happens
+   * in quick succession: it may look at all peers.
+   */
   readonly onPeersChanged: () => void;
   /** The tables of the peers may be others than before, those parts included that are not used; once for a burst. */
   readonly onTablesChanged?: () => void;
@@ -70,6 +75,7 @@ export class Speaker {
   #cancelRecovery: CancelTimer | undefined;
   #cancelFlush: CancelTimer | undefined;
   #cancelWatch: CancelTimer | undefined;
+  #cancelTelling: CancelTimer | undefined;
 
   constructor(options: SpeakerOptions) {
     this.#options = options;
@@ -232,6 +238,7 @@ export class Speaker {
     this.#cancelRecovery?.();
     this.#cancelWatch?.();
     this.#cancelFlush?.();
+    this.#cancelTelling?.();
     this.#tail.end();
     const closed = this.#listener?.close();
     this.#peers.stop(told);
@@ -310,7 +317,14 @@ export class Speaker {
     if (this.#recovering && this.#peers.all().every((peer) => peer.initialTableComplete)) {
       this.#recovered();
     }
-    this.#options.onPeersChanged();
+    this.#tellPeersChanged();
+  }
+
+  #tellPeersChanged(): void {
+    this.#cancelTelling ??= this.#options.clock.setTimer(TELL_PEERS_MS, () => {
+      this.#cancelTelling = undefined;
+      this.#options.onPeersChanged();
+    });
   }
 
   #recovered(): void {
@@ -318,7 +332,7 @@ export class Speaker {
     if (!this.#recovering) return;
     this.#recovering = false;
     this.#options.log.info('recovery after the restart is over');
-    this.#options.onPeersChanged();
+    this.#tellPeersChanged();
   }
 }
 

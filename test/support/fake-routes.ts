@@ -8,9 +8,8 @@ import {
   isIpv4,
   isLinkLocal,
   type Prefix,
-  prefixContainsAddress,
   prefixFamily,
-  prefixLength,
+  prefixOf,
 } from '../../bgp/net/index.js';
 import { type KernelError, kernelError } from '../../ipip/kernel/errors.js';
 import type {
@@ -55,12 +54,11 @@ export class FakeRoutes {
 
   /** The route that a packet to `address` takes, down links left aside. */
   match(address: IpAddress): KernelRoute | undefined {
-    let best: KernelRoute | undefined;
-    for (const route of this.all()) {
-      if (!prefixContainsAddress(route.prefix, address)) continue;
-      if (best === undefined || prefixLength(route.prefix) > prefixLength(best.prefix)) best = route;
+    for (let bits = isIpv4(address) ? 32 : 128; bits >= 0; bits--) {
+      const [route] = this.#at(prefixOf(address, bits));
+      if (route !== undefined) return route;
     }
-    return best;
+    return undefined;
   }
 
   /** @returns why it is refused; undefined: it is done */

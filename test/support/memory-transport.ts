@@ -25,6 +25,8 @@ export class MemoryNetwork {
   readonly #listeners = new Map<string, (stream: ByteStream) => void>();
   readonly #streams = new Set<MemoryStream>();
   readonly #cut = new Set<string>();
+  /** Told of all that a machine writes. */
+  onWrite: (bytes: Uint8Array) => void = () => {};
   /** What the kernels of all machines say that they dropped; a test sets it. */
   drops: KernelDrops | undefined;
 
@@ -110,6 +112,7 @@ export class MemoryNetwork {
       near.joinTo(far);
       for (const stream of [near, far]) {
         this.#streams.add(stream);
+        stream.onWrite = (bytes) => this.onWrite(bytes);
         stream.onEnd = () => this.#streams.delete(stream);
       }
       accept(far);
@@ -132,6 +135,7 @@ class MemoryStream implements ByteStream {
   /** Written while the other end does not read. */
   #held: Uint8Array[] = [];
   onEnd: () => void = () => {};
+  onWrite: (bytes: Uint8Array) => void = () => {};
 
   constructor(clock: Clock, local: IpAddress, remote: IpAddress, remotePort: number, sharedSubnet: Prefix) {
     this.#clock = clock;
@@ -162,6 +166,7 @@ class MemoryStream implements ByteStream {
 
   write(bytes: Uint8Array): boolean {
     const copy = Uint8Array.from(bytes);
+    this.onWrite(copy);
     if (this.#stalled) {
       this.#held.push(copy);
       return this.pendingBytes < HIGH_WATER_BYTES;
