@@ -7,7 +7,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Ipv4, Prefix } from '../bgp/net/index.js';
-import type { BestPathChange, RoutePolicy } from '../bgp/rib/index.js';
+import type { BestPathChange } from '../bgp/rib/index.js';
 import {
   type CancelTimer,
   type ListenOptions,
@@ -23,7 +23,15 @@ import type { CheckedPlan } from './checked-plan.js';
 import type { AgentSettings } from './config/index.js';
 import type { Interfaces } from './interfaces.js';
 import { leavingPeers } from './membership/index.js';
-import { dynamicPeerRanges, listenOptionsOf, localRoutesOf, peerConfigs, policyOf } from './plan.js';
+import {
+  dynamicPeerRanges,
+  listenOptionsOf,
+  localRoutesOf,
+  type PolicyGrounds,
+  peerConfigs,
+  policyGroundsOf,
+  policyOf,
+} from './plan.js';
 import { type Rival, rivalsOf } from './rivals.js';
 import { bgpListenError } from './start-error.js';
 
@@ -67,6 +75,8 @@ export class NodeSpeaker {
   #cancelGiving: CancelTimer | undefined;
   readonly #formerIdentifiers = new Set<Ipv4>();
   #current: Speaker;
+  /** What its policy rests on. */
+  #grounds: PolicyGrounds | undefined;
 
   constructor(options: NodeSpeakerOptions, plan: CheckedPlan) {
     this.#options = options;
@@ -123,8 +133,12 @@ export class NodeSpeaker {
     this.#lookForRivals();
   }
 
+  /** Judging all routes anew for every peer is the square of a mesh: only where the outcome may differ. */
   tellPolicy(): void {
-    this.#current.setPolicy(this.#policy());
+    const grounds = this.#policyGrounds();
+    if (isDeepStrictEqual(grounds, this.#grounds)) return;
+    this.#grounds = grounds;
+    this.#current.setPolicy(policyOf(grounds));
   }
 
   tellPeers(): void {
@@ -170,9 +184,9 @@ export class NodeSpeaker {
     });
   }
 
-  #policy(): RoutePolicy {
+  #policyGrounds(): PolicyGrounds {
     const { membership } = this.#plan;
-    return policyOf(membership, this.#options.interfaces.tableFor(membership));
+    return policyGroundsOf(membership, this.#options.interfaces.tableFor(membership));
   }
 
   #listenOptions(): ListenOptions {
@@ -182,12 +196,13 @@ export class NodeSpeaker {
   #create(restarted: boolean): Speaker {
     const { settings, log, follower, ground } = this.#options;
     const { localAs, bgpIdentifier, clusterId } = this.#plan.membership;
+    this.#grounds = this.#policyGrounds();
     return new Speaker({
       localAs,
       bgpIdentifier,
       ...(clusterId === undefined ? {} : { clusterId }),
       listen: this.#listenOptions(),
-      policy: this.#policy(),
+      policy: policyOf(this.#grounds),
       maxPaths: settings.maxPaths,
       ...ground,
       log,

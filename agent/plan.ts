@@ -10,6 +10,7 @@ import {
   filterPolicy,
   type InterfaceTable,
   type PeerFilters,
+  type PoolPolicyOptions,
   poolPolicy,
 } from '../bgp/policy/index.js';
 import {
@@ -103,27 +104,34 @@ export function listenOptionsOf(membership: Membership, settings: AgentSettings)
   };
 }
 
-/**
- * What the filters of the peers say, and the pool policy where they say nothing.
- * @param interfaces by which device what is reached, for filters that ask; absent: none of their rules matches
- */
-export function policyOf(membership: Membership, interfaces: InterfaceTable = new Map()): RoutePolicy {
-  const enabled = membership.pools.filter((pool) => !pool.disabled);
-  const pools = poolPolicy({
+/** All that the policy rests on: the same grounds, the same policy. */
+export interface PolicyGrounds extends PoolPolicyOptions {
+  /** Of the peers that have some. */
+  readonly filters: ReadonlyMap<string, PeerFilters>;
+  readonly interfaces: InterfaceTable;
+}
+
+/** @param interfaces by which device what is reached, for filters that ask; absent: none of their rules matches */
+export function policyGroundsOf(
+  { pools, blocks, advertisements, peers, dynamicPeers }: Membership,
+  interfaces: InterfaceTable = new Map(),
+): PolicyGrounds {
+  const enabled = pools.filter((pool) => !pool.disabled);
+  const filtered = [...peers, ...dynamicPeers].filter(({ filters }) => filters.length > 0);
+  return {
     pools: enabled.map((pool) => pool.cidr),
     exportablePools: enabled.filter((pool) => !pool.disableBGPExport).map((pool) => pool.cidr),
-    ownBlocks: membership.blocks,
-    advertisements: membership.advertisements,
-  });
-  const peers = [...membership.peers, ...membership.dynamicPeers];
-  const filters = new Map(peers.map((peer) => [peer.id, filtersOf(peer)]));
-  return filterPolicy({
-    filters,
-    filterIdOf,
+    ownBlocks: blocks,
+    advertisements,
+    filters: new Map(filtered.map((peer) => [peer.id, filtersOf(peer)])),
     interfaces,
-    otherwise: pools,
-    ownBlocks: membership.blocks,
-  });
+  };
+}
+
+/** What the filters of the peers say, and the pool policy where they say nothing. */
+export function policyOf({ filters, interfaces, ...pools }: PolicyGrounds): RoutePolicy {
+  const { ownBlocks } = pools;
+  return filterPolicy({ filters, filterIdOf, interfaces, otherwise: poolPolicy(pools), ownBlocks });
 }
 
 /** Routers of one range, `dynamic/NAME/ADDRESS`, have its filters. */

@@ -9,6 +9,7 @@ import {
   nextHopFacts,
   nodeFactsOf,
   peerConfigs,
+  policyGroundsOf,
   policyOf,
   progressOf,
   routeChangeOf,
@@ -84,7 +85,7 @@ export class MemoryAgent {
       localAs: membership.localAs,
       bgpIdentifier: membership.bgpIdentifier,
       listen: { port: membership.listenPort },
-      policy: policyOf(membership),
+      policy: policyOf(policyGroundsOf(membership)),
       transport: network.transportOf(membership.nodeAddress),
       clock,
       random: () => 0.5,
@@ -159,7 +160,7 @@ export class MemoryAgent {
   }
 
   #tellSpeaker(): void {
-    this.speaker.setPolicy(policyOf(this.#membership));
+    this.speaker.setPolicy(policyOf(policyGroundsOf(this.#membership)));
     this.speaker.setLocalRoutes(localRoutesOf(this.#membership, this.#facts));
     this.speaker.setPeers(peerConfigs(this.#membership, Secrets.none));
   }

@@ -7,6 +7,7 @@ import {
   nextHopFacts,
   nodeFactsOf,
   peerConfigs,
+  policyGroundsOf,
   policyOf,
   routeChangeOf,
 } from '../../../agent/plan.js';
@@ -24,6 +25,8 @@ import {
   router,
   sequence,
 } from '../../support/rib.js';
+
+const policyFor = (...asked: Parameters<typeof policyGroundsOf>) => policyOf(policyGroundsOf(...asked));
 
 const BASE = [
   pool(),
@@ -117,7 +120,7 @@ describe('ranges of peers', () => {
   test('have their filters, whatever the address of the peer', () => {
     const edge = manifest('BGPFilter', 'edge', { importV4: [{ action: 'Accept' }] });
     const range = peer('leafs', { peerRange: '192.168.1.128/25', filters: ['edge'] });
-    const policy = policyOf(plan(edge, range));
+    const policy = policyFor(plan(edge, range));
     const accepts = (id: string) => {
       const from = router(1, { id });
       const route = { peer: from, attributes: attributes(), nextHop: { address: address('192.168.1.1') } };
@@ -149,7 +152,7 @@ describe('policy', () => {
     const edge = filter({ importV4: [{ action: 'Accept', interface: 'eth*' }] });
     const membership = plan(edge, tor({ filters: ['edge'] }));
     const takes = (device: string) =>
-      policyOf(membership, new Map([[prefix('192.168.1.0/24'), device]])).importRoute(
+      policyFor(membership, new Map([[prefix('192.168.1.0/24'), device]])).importRoute(
         outside,
         prefix('203.0.113.0/24'),
         route,
@@ -159,13 +162,13 @@ describe('policy', () => {
   });
 
   test('without filters is the pool policy', () => {
-    const policy = policyOf(plan(tor()));
+    const policy = policyFor(plan(tor()));
     expect(policy.importRoute(outside, prefix('10.244.9.0/24'), route)).toEqual({ accept: true });
     expect(policy.importRoute(outside, prefix('203.0.113.0/24'), route)).toMatchObject({ accept: false });
   });
 
   test('a filter widens and narrows it, and a refusal names filter, list and rule', () => {
-    const policy = policyOf(
+    const policy = policyFor(
       plan(
         filter({
           importV4: [
@@ -187,7 +190,7 @@ describe('policy', () => {
 
   test('each list is for its direction and family', () => {
     const lists = { exportV4: [{ action: 'Accept' }], importV6: [{ action: 'Accept' }] };
-    const policy = policyOf(plan(filter(lists), tor({ filters: ['edge'] })));
+    const policy = policyFor(plan(filter(lists), tor({ filters: ['edge'] })));
     const other = { ...route, peer: router(2) };
     expect(policy.exportRoute(outside, prefix('203.0.113.0/24'), other)).toEqual({ accept: true });
     expect(policy.exportRoute(outside, prefix('2001:db8::/32'), other)).toMatchObject({ accept: false });
@@ -204,7 +207,7 @@ describe('policy', () => {
       asPathPrefix: [65001, '65002'],
       operations: [{ addCommunity: { value: '65000:1:2' } }, { setMED: { value: 5 } }],
     };
-    const policy = policyOf(plan(filter({ importV4: [rule] }), tor({ filters: ['edge'] })));
+    const policy = policyFor(plan(filter({ importV4: [rule] }), tor({ filters: ['edge'] })));
     const asPath = [{ kind: 'sequence' as const, asns: [65001, 65002] }];
     const matching = { ...route, attributes: attributes({ asPath, communities: [65000 * 65536 + 7] }) };
     expect(policy.importRoute(outside, prefix('203.0.113.0/24'), matching)).toMatchObject({
@@ -224,7 +227,7 @@ describe('policy', () => {
   });
 
   test('service ranges go to every peer and are taken from none', () => {
-    const policy = policyOf(plan(tor(), configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })));
+    const policy = policyFor(plan(tor(), configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })));
     const own = { attributes: attributes(), nextHop: { address: address('0.0.0.0') } };
     for (const to of [outside, cluster(12, { id: 'mesh/node-b' })]) {
       expect(policy.exportRoute(to, prefix('10.96.0.0/12'), own)).toEqual({ accept: true });
