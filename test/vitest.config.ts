@@ -19,7 +19,7 @@ export default defineConfig({
         root,
         test: {
           name: 'unit',
-          include: ['test/{unit,property,vectors}/**/*.test.ts'],
+          include: ['test/{unit,property,vectors,scale}/**/*.test.ts'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },

@@ -99,9 +99,10 @@ export class SimNode {
     return this.#speaker.current.peers().filter(({ session }) => session !== undefined).length;
   }
 
-  /** How often a session of it ended. */
-  get flaps(): number {
-    return this.#speaker.current.peers().reduce((total, { flaps }) => total + flaps, 0);
+  /** When its session with a peer came up; undefined: it has none. */
+  sessionSince({ address: text }: NodePlan): number | undefined {
+    const peer = this.#speaker.current.peers().find(({ config }) => config.address === address(text));
+    return peer?.session && peer.sinceMs;
   }
 
   /** `PREFIX via GATEWAY` for every route of ours in its kernel, the own block aside. */

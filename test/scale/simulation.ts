@@ -90,11 +90,12 @@ export class Simulation {
     return this.clock.now() - beganMs;
   }
 
-  /** Lets time pass, and all that follows from it happen. */
-  async pass(ms: number): Promise<void> {
+  /** Lets time pass, and all that follows from it happen. @param look called whenever something may have */
+  async pass(ms: number, look: () => void = () => {}): Promise<void> {
     const endMs = this.clock.now() + ms;
     for (;;) {
       await turn();
+      look();
       const { nextMs } = this.clock;
       if (nextMs === undefined || nextMs > endMs) break;
       this.clock.advance(nextMs - this.clock.now());
