@@ -18,6 +18,7 @@ const ENTRIES = {
   podroute: 'agent/main.ts',
   lab: 'test/lab/main.ts',
   fuzz: 'test/fuzz/main.ts',
+  scale: 'test/scale/main.ts',
   traffic: 'test/traffic/main.ts',
   walk: 'test/lab/walk/main.ts',
 };
