@@ -64,6 +64,7 @@ export class Peers {
     }
     for (const [peer, config] of kept) this.change(peer, config);
     for (const config of added) this.add(config);
+    this.sweepCovered();
   }
 
   add(config: PeerConfig): Peer {

@@ -20,6 +20,8 @@ export interface ApiPeer {
   readonly name: string;
   readonly address: string;
   readonly state: string;
+  /** Of the state. */
+  readonly since: string;
   readonly timers: { readonly holdTimeSeconds: number | null };
 }
 

@@ -128,6 +128,11 @@ spec: { nodeSelector: all(), peerSelector: all(), ${timers} }
     );
   }
 
+  /** Has all agents read the lab's own resources, changed, and no timers. */
+  writeResources(change: (resources: string) => string): void {
+    writeFileSync(clusterFile(this.lab), change(this.#resources));
+  }
+
   /** Changes what all agents read, live. */
   changeResources(change: (resources: string) => string): void {
     this.#resources = change(this.#resources);

@@ -14,6 +14,7 @@ import { deathSuite } from './death-suite.js';
 import { faultSuite } from './fault-suite.js';
 import { instrumentSuite } from './instrument-suite.js';
 import { oddMemberSuite } from './odd-member-suite.js';
+import { reflectionSuite } from './reflection-suite.js';
 import { restartSuite, wireSuite } from './restart-suite.js';
 import { FIGURE, Stage } from './stage.js';
 
@@ -32,6 +33,8 @@ if (kernelShortfall() === undefined) {
     birdSuite(stage);
     faultSuite(stage);
     deathSuite(stage);
+    // The last, because reflectors go on for a while.
+    reflectionSuite(stage);
 
     test('nothing is left of all this: no route, rule, address, device or namespace', async () => {
       await stage.isAsBefore([...stage.mesh.topology.machines.keys()]);

@@ -1,6 +1,7 @@
 /** What a change of the resources means for the sessions. */
 import { describe, expect, test } from 'vitest';
 import {
+  leavingPeers,
   type Membership,
   type PeerSpec,
   planLocalChanges,
@@ -8,7 +9,7 @@ import {
   planPeerChanges,
 } from '../../../../agent/membership/index.js';
 import { parseIpv4, parseIpv6, parsePrefix } from '../../../../bgp/net/index.js';
-import { CLUSTER, manifest, node, peer, resources } from '../../../support/manifests.js';
+import { CLUSTER, configuration, manifest, node, peer, resources } from '../../../support/manifests.js';
 
 function plan(nodeName: string, documents: readonly string[] = CLUSTER): Membership {
   const result = planMembership(resources(...documents), nodeName);
@@ -79,6 +80,74 @@ describe('changes of peers', () => {
     expect(changed({ description: 'other', asn: 65002 })).toMatchObject([
       { reasons: ['AS number 65001 -> 65002', 'description BGPPeer tor -> other'], needsReset: true },
     ]);
+  });
+});
+
+describe('a changeover', () => {
+  const reflecting = (isOn: boolean) => (isOn ? { routeReflectorClusterID: '244.0.0.1' } : {});
+  /** node-d reflects, or not; the mesh is on, or not. */
+  const cluster = (isMesh: boolean, isReflection: boolean) => [
+    ...CLUSTER.slice(0, 4),
+    node('d', '192.168.2.12/24', ['10.244.4.0/24'], reflecting(isReflection)),
+    configuration({ nodeToNodeMeshEnabled: isMesh }),
+    ...(isReflection ? [peer('reflectors', { nodeSelector: 'all()', peerSelector: "rack == 'd'" })] : []),
+  ];
+  const [mesh, both, reflection, nothing] = [
+    cluster(true, false),
+    cluster(true, true),
+    cluster(false, true),
+    cluster(false, false),
+  ].map((documents) => plan('node-a', documents));
+
+  function changesOf(before: Membership | undefined, after: Membership | undefined) {
+    if (before === undefined || after === undefined) throw new Error('wrong test data');
+    const { added, removed, changed } = planPeerChanges(before.peers, after.peers);
+    return {
+      added: added.map(({ id }) => id),
+      removed: removed.map(({ id }) => id),
+      changed: changed.map(({ reasons, needsReset }) => [reasons[0], needsReset]),
+      leaving: [...leavingPeers(before, after)],
+    };
+  }
+
+  test('a node that is a peer by another resource now is the same peer', () => {
+    expect(changesOf(mesh, both)).toEqual({
+      added: [],
+      removed: [],
+      changed: [['name mesh/node-d -> peer/reflectors/node-d', false]],
+      leaving: [],
+    });
+  });
+
+  test('nodes of a mesh that ends may leave routes, with reflectors in place and without', () => {
+    const leaving = ['mesh/node-b', 'mesh/node-c'];
+    expect(changesOf(mesh, reflection)).toMatchObject({ removed: leaving, leaving });
+    expect(changesOf(both, reflection)).toMatchObject({ changed: [], removed: leaving, leaving });
+    expect(changesOf(mesh, nothing).leaving).toEqual([...leaving, 'mesh/node-d']);
+  });
+
+  test('a BGPPeer that is deleted leaves none', () => {
+    const removed = ['peer/reflectors/node-d'];
+    expect(changesOf(reflection, nothing)).toMatchObject({ removed, leaving: [] });
+  });
+
+  test('reflectors in the place of others: those may leave routes', () => {
+    const other = plan('node-a', [
+      ...cluster(false, false),
+      peer('reflectors', { nodeSelector: 'all()', peerSelector: "rack == 'c'" }),
+    ]);
+    expect(changesOf(reflection, other)).toMatchObject({
+      added: ['peer/reflectors/node-c'],
+      leaving: ['peer/reflectors/node-d'],
+    });
+  });
+
+  test('a Node that is deleted, and a router, leave none', () => {
+    const after = plan('node-a', [...CLUSTER.slice(0, 4), configuration({ nodeToNodeMeshEnabled: false })]);
+    expect(changesOf(plan('node-a'), after)).toMatchObject({
+      removed: ['mesh/node-b', 'mesh/node-c', 'mesh/node-d', 'peer/tor'],
+      leaving: ['mesh/node-b', 'mesh/node-c'],
+    });
   });
 });
 
