@@ -93,6 +93,29 @@ describe('peers', () => {
   });
 });
 
+describe('the policy rests on', () => {
+  const edge = manifest('BGPFilter', 'edge', { importV4: [{ action: 'Accept' }] });
+  const grounds = (...documents: readonly string[]) => policyGroundsOf(plan(...documents));
+
+  test('no peer of its own: that nodes and routers come asks for no other policy', () => {
+    expect(grounds(node('c', '192.168.1.13/24', ['10.244.3.0/24']), tor(), edge)).toEqual(grounds(edge));
+  });
+
+  test.each<[string, readonly string[]]>([
+    ['a filter of a peer', [edge, tor({ filters: ['edge'] })]],
+    ['a pool', [pool('more', '10.245.0.0/16')]],
+    ['an advertisement', [configuration({ serviceClusterIPs: [{ cidr: '10.96.0.0/12' }] })]],
+  ])('%s', (_what, documents) => {
+    expect(grounds(...documents)).not.toEqual(grounds());
+  });
+
+  test('the rules of the filter, not its name alone', () => {
+    const other = manifest('BGPFilter', 'edge', { importV4: [{ action: 'Reject' }] });
+    const peering = tor({ filters: ['edge'] });
+    expect(grounds(other, peering)).not.toEqual(grounds(edge, peering));
+  });
+});
+
 describe('ranges of peers', () => {
   test('have the settings of a peer without its name, and any AS where none is said', () => {
     const range = peer('leafs', { peerRange: '192.168.1.128/25', holdTime: '30s', nextHopMode: 'Self' });

@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatPrefix } from '../../../../bgp/net/index.js';
 import type { PeerConfig } from '../../../../bgp/speaker/index.js';
+import { prefix } from '../../../support/addresses.js';
 import { must } from '../../../support/machine.js';
 import { type Member, MemoryMesh, peerConfig } from '../../../support/memory-mesh.js';
 
@@ -28,7 +29,7 @@ async function mesh(...numbers: readonly number[]) {
 function learned(member: Member): readonly string[] {
   return [...member.speaker.rib.bestRoutes()]
     .filter(({ path }) => path.peer !== undefined)
-    .map(({ prefix, path }) => `${formatPrefix(prefix)} from ${path.peer?.id}${path.stale ? ' stale' : ''}`)
+    .map(({ prefix: to, path }) => `${formatPrefix(to)} from ${path.peer?.id}${path.stale ? ' stale' : ''}`)
     .sort();
 }
 
@@ -196,6 +197,8 @@ describe('a reflector that is told to stop', () => {
     asClients();
     network.clock.advance(300 * SECOND);
     expect(learned(a)).toContain('10.244.12.0/24 from 192.168.1.13');
+    const reflected = a.speaker.rib.best(prefix('10.244.12.0/24'));
+    expect(reflected?.attributes.clusterList).toEqual([network.addressOf('244.0.0.1')]);
     expect(lost(a)).toBe(1); // when 11 and 12 parted, before the reflection
   });
 });
