@@ -67,6 +67,15 @@ export function pathKey(path: Path): string {
 
 const keys = new WeakMap<Path, string>();
 
+/** The path of equal content that is in `shared` already, or this one. */
+export function sharedPath(path: Path, shared: Map<string, Path>): Path {
+  const key = pathKey(path);
+  const known = shared.get(key);
+  if (known !== undefined) return known;
+  shared.set(key, path);
+  return path;
+}
+
 /**
  * True where nobody who is told of routes would see a difference. Not the preference: two equally good paths are not
  * the same route, and a path whose next hop alone changed is another one. The stale mark is no difference.

@@ -12,7 +12,7 @@ import type { IgpCost } from './decision.js';
 import { importedPath } from './import-rules.js';
 import { LocRib } from './loc-rib.js';
 import { localPath } from './local-path.js';
-import { pathKey } from './path.js';
+import { sharedPath } from './path.js';
 import type {
   AdvertisedRoute,
   BestPathChange,
@@ -104,15 +104,10 @@ export class Rib {
   setClusterId(clusterId: Ipv4 = this.#own.bgpIdentifier): readonly BestPathChange[] {
     if (clusterId === this.#own.clusterId) return [];
     this.#own = { ...this.#own, clusterId };
-    const changes: BestPathChange[] = [];
-    for (const [id, { received, session }] of this.#peers) {
+    for (const { session } of this.#peers.values()) {
       for (const out of session?.out.values() ?? []) out.setClusterId(clusterId);
-      for (const family of FAMILIES) {
-        received[family].judgeAgain();
-        append(changes, this.#reconsider(id, received[family], received[family].prefixes()));
-      }
     }
-    return changes;
+    return this.#reconsiderAll((received) => received.judgeAgain());
   }
 
   /**
@@ -199,15 +194,7 @@ export class Rib {
     for (const { session } of this.#peers.values()) {
       for (const out of session?.out.values() ?? []) out.setPolicy(policy);
     }
-    const changes: BestPathChange[] = [];
-    for (const [id, tables] of this.#peers) {
-      for (const family of FAMILIES) {
-        const received = tables.received[family];
-        received.forgetChanged();
-        append(changes, this.#reconsider(id, received, received.prefixes()));
-      }
-    }
-    return changes;
+    return this.#reconsiderAll((received) => received.forgetChanged());
   }
 
   /** ROUTE-REFRESH (RFC 2918): the peer is told everything of the family again. Another family is ignored. */
@@ -359,6 +346,18 @@ export class Rib {
     return changes;
   }
 
+  /** Decides anew on all that was received. */
+  #reconsiderAll(prepare: (received: AdjRibIn) => void): readonly BestPathChange[] {
+    const changes: BestPathChange[] = [];
+    for (const [id, { received }] of this.#peers) {
+      for (const family of FAMILIES) {
+        prepare(received[family]);
+        append(changes, this.#reconsider(id, received[family], received[family].prefixes()));
+      }
+    }
+    return changes;
+  }
+
   /** What `prefix` may use of a received path: the path, or what the policy makes of it. */
   #import(prefix: Prefix, received: Received): Path | { readonly refusal: string } {
     const { path, unusable, changed } = received;
@@ -383,15 +382,6 @@ export class Rib {
     if (change.isBestSame) return;
     for (const { session } of this.#peers.values()) session?.out.get(family)?.update(prefix, change.best);
   }
-}
-
-/** The path of equal content that is in `shared` already, or this one. */
-function sharedPath(path: Path, shared: Map<string, Path>): Path {
-  const key = pathKey(path);
-  const known = shared.get(key);
-  if (known !== undefined) return known;
-  shared.set(key, path);
-  return path;
 }
 
 /** `push(...)` of a whole table would overflow the stack. */

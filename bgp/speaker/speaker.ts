@@ -1,8 +1,8 @@
 /**
  * The BGP speaker: peers around one set of tables.
  *
- * Owns: the listener, who gets an incoming connection, and when recovery after a restart is
- * over. Must not know: kernels, stores, HTTP.
+ * Owns: the listener, who gets an incoming connection, when recovery after a restart is over, and when somebody is told.
+ * Must not know: kernels, stores, HTTP.
  */
 import type { Logger } from 'pino';
 import { hostPrefix, type Ipv4 } from '../net/index.js';
@@ -237,11 +237,12 @@ export class Speaker {
   async stop(told?: NotificationMessage): Promise<void> {
     this.#cancelRecovery?.();
     this.#cancelWatch?.();
-    this.#cancelFlush?.();
-    this.#cancelTelling?.();
     this.#tail.end();
     const closed = this.#listener?.close();
     this.#peers.stop(told);
+    // The end of the sessions is nobody's news any more.
+    this.#cancelFlush?.();
+    this.#cancelTelling?.();
     this.#strangers.close();
     this.#dynamic.close();
     await closed;

@@ -114,6 +114,9 @@ test('the owner is told of peers when a session or a table changes, not of every
   await b.speaker.stop();
   mesh.clock.advance(SECOND);
   expect(a.peersChanged).toBe(1);
+  await a.speaker.stop();
+  mesh.clock.advance(SECOND);
+  expect(a.peersChanged).toBe(1);
 });
 
 describe('a session that ends', () => {
