@@ -114,9 +114,14 @@ test('the owner is told of peers when a session or a table changes, not of every
   await b.speaker.stop();
   mesh.clock.advance(SECOND);
   expect(a.peersChanged).toBe(1);
+});
+
+test('a speaker that has stopped tells nothing more', async () => {
+  const { mesh, a } = await pair();
+  const told = a.peersChanged;
   await a.speaker.stop();
   mesh.clock.advance(SECOND);
-  expect(a.peersChanged).toBe(1);
+  expect(a.peersChanged).toBe(told);
 });
 
 describe('a session that ends', () => {
