@@ -7,7 +7,6 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { pino } from 'pino';
-import type { AgentSettings } from '../../agent/config/index.js';
 import { type Membership, planMembership } from '../../agent/membership/index.js';
 import { NodeDataplane } from '../../agent/node-dataplane.js';
 import { NodeSpeaker } from '../../agent/node-speaker.js';
@@ -16,6 +15,7 @@ import { Secrets } from '../../agent/secrets.js';
 import { formatPrefix, type Prefix } from '../../bgp/net/index.js';
 import type { Clock } from '../../bgp/speaker/index.js';
 import { address } from '../support/addresses.js';
+import { memorySettings } from '../support/agent-settings.js';
 import { FakeMachine } from '../support/fake-machine.js';
 import type { MemoryDatastore } from '../support/memory-datastore.js';
 import type { MemoryNetwork } from '../support/memory-transport.js';
@@ -36,6 +36,8 @@ export class SimNode {
   readonly #dataplane: NodeDataplane;
   readonly #speaker: NodeSpeaker;
   #membership: Membership;
+  /** What its operator would be alarmed of: nothing of this is wrong in a simulation. */
+  readonly alarms: object[] = [];
   /** Prefixes that had no route for a moment, once they had one. */
   readonly lost: Prefix[] = [];
 
@@ -58,7 +60,7 @@ export class SimNode {
     this.#machine.addDevice('eth0', `${plan.address}/16`);
     this.#machine.addDevice('br0', plan.bridge);
     const log = pino({ level: 'silent' });
-    const settings = settingsOf(plan.name);
+    const settings = memorySettings(plan.name);
     const { kernel, sysctl } = this.#machine;
     this.#dataplane = new NodeDataplane(
       {
@@ -68,6 +70,7 @@ export class SimNode {
         follower: {
           onFactsChanged: (facts) => this.#speaker.tellFacts(facts),
           onPodMtuChanged: () => {},
+          onPoolConflictsChanged: (conflicts) => this.alarms.push(...conflicts),
         },
       },
       membership,
@@ -84,6 +87,7 @@ export class SimNode {
             this.#dataplane.applyChanges(changes);
           },
           onPeersChanged: (peers) => this.#dataplane.setPeers(peers),
+          onRivals: (rivals) => this.alarms.push(...rivals),
         },
       },
       { membership, secrets: Secrets.none },
@@ -163,20 +167,4 @@ function membershipOf(result: ResourcesResult, node: string): Membership {
   const plan = planMembership(result.resources, node);
   if ('problem' in plan) throw new Error(plan.problem);
   return plan.membership;
-}
-
-function settingsOf(nodeName: string): AgentSettings {
-  return {
-    nodeName,
-    datastore: 'memory:scale',
-    secrets: '/dev/null',
-    runDir: '/dev/null',
-    api: { type: 'unix', path: '/dev/null' },
-    dataplane: true,
-    logLevel: 'info',
-    tunnelDevice: 'podroute0',
-    routeProtocol: ROUTE_PROTOCOL,
-    routeMetric: 2048,
-    maxPaths: 1,
-  };
 }

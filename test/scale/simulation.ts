@@ -118,7 +118,8 @@ export class Simulation {
       const missing = wanted
         .filter((way) => !found.delete(way))
         .map((way) => `${node.plan.name} lacks ${way}`);
-      return [...missing, ...[...found].map((way) => `${node.plan.name} has ${way}`)];
+      const alarms = node.alarms.length === 0 ? [] : [`${node.plan.name} has ${node.alarms.length} alarms`];
+      return [...missing, ...[...found].map((way) => `${node.plan.name} has ${way}`), ...alarms];
     });
   }
 

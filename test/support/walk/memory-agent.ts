@@ -20,6 +20,7 @@ import { AgentView } from '../../../agent/views/agent-view.js';
 import { Speaker } from '../../../bgp/speaker/index.js';
 import { Dataplane, type NextHopFacts } from '../../../ipip/index.js';
 import { address } from '../addresses.js';
+import { memorySettings } from '../agent-settings.js';
 import type { FakeClock } from '../fake-clock.js';
 import type { FakeMachine } from '../fake-machine.js';
 import type { MemoryNetwork } from '../memory-transport.js';
@@ -101,24 +102,7 @@ export class MemoryAgent {
     });
     this.speaker = speaker;
     this.view = new AgentView({
-      settings: {
-        nodeName: node,
-        datastore: 'file:/dev/null',
-        secrets: '/dev/null',
-        runDir: '/dev/null',
-        stateDir: '/dev/null',
-        cniDataDir: '/dev/null',
-        cniPlugin: 'ptp',
-        api: { type: 'unix', path: '/dev/null' },
-        dataplane: true,
-        logLevel: 'info',
-        tunnelDevice: 'podroute0',
-        routeProtocol: 179,
-        routeMetric: 2048,
-        nodeTimeout: 300,
-        maxPaths: 1,
-        ip: { type: 'first-found' },
-      },
+      settings: memorySettings(node),
       alarms: { list: () => [] },
       storeName: 'file:/dev/null',
       store: () => ({ state: 'ok', reason: '', sinceMs: 0, notes: [] }),
