@@ -4,15 +4,23 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kernelShortfall } from '../../deploy/kernel.mjs';
+import { ConsoleError } from './console-client.js';
 import { serveConsoles } from './consoles.js';
 import { enterMachine } from './enter.js';
+import { growLab } from './grow.js';
+import { GrowthError } from './growth.js';
 import { namespacesOf } from './namespaces.js';
 import { type Output, standardOutput, step } from './output.js';
-import { checkLab, type RunOptions, removeLab, runLab } from './run.js';
+import type { RunOptions } from './results.js';
+import { checkLab, removeLab, runLab } from './run.js';
+import { shrinkLab } from './shrink.js';
 import { LabBusyError, labNames, lockLab, readLab } from './state.js';
 import { TopologyError } from './topology-file.js';
-import { checkInUml, type Outside, removeUml, runLabInUml } from './uml-lab.js';
+import { commandInUml, type Outside, removeUml, runLabInUml } from './uml-lab.js';
 import { DEFAULT_LAB } from './views.js';
+
+const DEFAULT_PODS = 2;
+const MOST_PODS = 20;
 
 const USAGE = `Usage: npm run lab -- [COMMAND] [OPTIONS]
 
@@ -20,6 +28,8 @@ Commands:
   run                          build the lab, check everything, take it away (the default)
   enter MACHINE [COMMAND ...]  run a command, or a shell, on a machine of a lab that was kept
   check                        every check again, on a lab that was kept
+  add NODE                     one more node with its pods, in a lab that was kept, while everything runs on
+  remove NODE                  one node less
   down                         take everything away, also what a killed lab left
 
 Options:
@@ -29,8 +39,10 @@ Options:
   --topology FILE   run: default deploy/lab/mesh.yaml
   --agent FILE      run: the bundled agent, default dist/podroute.js
   --uml             run: inside User-Mode Linux even where this kernel could do
-  --json FILE       run, check: write the results there
-  --pairs           run, check: print one line per ping
+  --json FILE       run, check, add, remove: write the results there
+  --pairs           run, check, add: print one line per ping
+  --network NAME    add: where the node is, default the first network with nodes
+  --pods N          add: how many pods it has, default ${DEFAULT_PODS}
   --help
 
 Exit status: 0 every check passed, 1 a check failed or the lab could not be built, 2 wrong usage, 130 interrupted;
@@ -52,21 +64,29 @@ class UsageError extends Error {
   readonly code = 'USAGE';
 }
 
+const COMMANDS = ['run', 'enter', 'check', 'add', 'remove', 'down', 'serve-consoles'] as const;
+
 interface CommandLine extends RunOptions {
-  readonly command: 'run' | 'enter' | 'check' | 'down' | 'serve-consoles';
+  readonly command: (typeof COMMANDS)[number];
   readonly uml: boolean;
-  /** enter: the machine, then the command. */
+  /** enter: the machine, then the command; add, remove: the node. */
   readonly words: readonly string[];
+  readonly network: string | undefined;
+  readonly pods: number;
 }
+
+/** What the message of explains enough. */
+const KNOWN = [LabBusyError, TopologyError, ConsoleError];
 
 /** @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
   const output = standardOutput(process.env);
   const controller = new AbortController();
+  let loss = '';
   const interrupt = (signal: NodeJS.Signals | 'EPIPE') => {
     if (controller.signal.aborted) return;
     controller.abort(new Error(`interrupted by ${signal}`));
-    if (signal !== 'EPIPE') output.write('\nInterrupted: everything is taken away\n');
+    if (signal !== 'EPIPE') output.write(`\nInterrupted${loss}\n`);
   };
   // Whoever read our output has gone: nobody is left to see the rest.
   process.stdout.on('error', () => interrupt('EPIPE'));
@@ -76,6 +96,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       output.write(USAGE);
       return 0;
     }
+    if (line.command === 'run') loss = ': everything is taken away';
+    if (line.command === 'add') loss = `: ${line.words.join()} is taken away`;
     if (line.command === 'enter') return await enterMachine(line.lab, line.words);
     if (line.command === 'serve-consoles') return await serveConsoles(line.words[0] ?? '');
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -93,7 +115,11 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stderr.write(`lab: ${error.message}\n\n${USAGE}`);
       return 2;
     }
-    const known = error instanceof LabBusyError || error instanceof TopologyError;
+    if (error instanceof GrowthError) {
+      process.stderr.write(`lab: ${error.message}\n`);
+      return 2;
+    }
+    const known = KNOWN.some((kind) => error instanceof kind);
     process.stderr.write(
       `lab: ${error instanceof Error ? (known ? error.message : error.stack) : String(error)}\n`,
     );
@@ -116,8 +142,23 @@ async function perform(line: CommandLine, output: Output, signal: AbortSignal): 
       return 0;
     case 'check':
       if (kept === undefined) throw new UsageError(`no lab ${line.lab} is running: npm run lab -- --keep`);
-      if (kept.inUml) return checkInUml(output, line, outside('the lab is there'), signal);
+      if (kept.inUml) return commandInUml(output, ['check'], line, outside('the lab is there'), signal);
       return (await checkLab(output, line, signal)) ? 0 : 1;
+    case 'add':
+    case 'remove': {
+      const { command, words, network, pods } = line;
+      const [name = ''] = words;
+      if (kept?.inUml === true) {
+        const where = network === undefined ? [] : ['--network', network];
+        const flags = command === 'add' ? [...where, '--pods', String(pods)] : [];
+        return commandInUml(output, [command, name, ...flags], line, outside('the lab is there'), signal);
+      }
+      const passed =
+        command === 'add'
+          ? await growLab(output, line, { name, network, pods }, signal)
+          : await shrinkLab(output, line, name, signal);
+      return passed ? 0 : 1;
+    }
     case 'run': {
       if (process.env[INSIDE_UML] === '1') return (await runLab(output, line, signal)) ? 0 : 1;
       await removeAll(line.lab);
@@ -147,19 +188,23 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
   const [first = ''] = argv;
   const command = first === '' || first.startsWith('-') ? 'run' : first;
   const rest = first === command ? argv.slice(1) : argv;
-  if (command !== 'run' && command !== 'enter' && command !== 'check' && command !== 'down') {
-    if (command !== 'serve-consoles') throw new UsageError(`there is no command ${command}`);
-  }
+  if (!isCommand(command)) throw new UsageError(`there is no command ${command}`);
   // What follows the machine is the command's own business, options included.
   const ownWords = command === 'enter' || command === 'serve-consoles' ? optionWords(rest) : rest.length;
-  const { values } = parseOptions(rest.slice(0, ownWords));
+  const { values, positionals } = parseOptions(rest.slice(0, ownWords));
   if (values.help) return undefined;
   const name = values.name ?? DEFAULT_LAB;
   if (!/^[a-z0-9-]{1,20}$/.test(name)) throw new UsageError(`--name ${name}: 1 to 20 of a-z, 0-9 and -`);
   const rpFilter = values['rp-filter'] ?? '0';
   if (!['0', '1', '2'].includes(rpFilter)) throw new UsageError(`--rp-filter ${rpFilter}: 0, 1 or 2`);
-  const words = rest.slice(ownWords);
+  const takesNode = command === 'add' || command === 'remove';
+  const words = takesNode ? positionals : rest.slice(ownWords);
   if (command === 'enter' && words.length === 0) throw new UsageError('enter which machine?');
+  if (takesNode && words.length !== 1) throw new UsageError(`${command} which node? One name is needed`);
+  if (!takesNode && positionals.length > 0) throw new UsageError(`${positionals.join(' ')}: not understood`);
+  const pods = Number(values.pods ?? DEFAULT_PODS);
+  if (!(Number.isInteger(pods) && pods >= 1 && pods <= MOST_PODS))
+    throw new UsageError(`--pods ${values.pods}: 1 to ${MOST_PODS}`);
   const root = projectRoot();
   const agentFile = resolve(values.agent ?? join(root, 'dist/podroute.js'));
   if (command === 'run' && !existsSync(agentFile))
@@ -167,6 +212,8 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
   return {
     command,
     words,
+    network: values.network,
+    pods,
     lab: name,
     uml: values.uml ?? false,
     keep: values.keep ?? false,
@@ -178,10 +225,15 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
   };
 }
 
+function isCommand(word: string): word is CommandLine['command'] {
+  return COMMANDS.some((command) => command === word);
+}
+
 function parseOptions(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         name: { type: 'string' },
         keep: { type: 'boolean' },
@@ -191,6 +243,8 @@ function parseOptions(args: readonly string[]) {
         uml: { type: 'boolean' },
         json: { type: 'string' },
         pairs: { type: 'boolean' },
+        network: { type: 'string' },
+        pods: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     });

@@ -62,7 +62,7 @@ export class ConvergenceWatch {
       const now = performance.now();
       if (now >= deadline || signal.aborted || isPointless()) break;
       if (now >= nextReadBack) {
-        await this.#readBack();
+        await this.readBack();
         nextReadBack = performance.now() + READ_BACK_MS;
         continue;
       }
@@ -90,7 +90,8 @@ export class ConvergenceWatch {
     return child;
   }
 
-  async #readBack(): Promise<void> {
+  /** Reads every table: what stands before the watch began makes no event. */
+  async readBack(): Promise<void> {
     for (const table of this.#tables) {
       const routes = await readRoutes(this.#lab, table.machine);
       for (const expected of table.expected) {

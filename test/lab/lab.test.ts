@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelShortfall } from '../../deploy/kernel.mjs';
 import { buildBundles, lab, startLab, tracesOf } from '../support/lab-command.js';
-import type { LabResults } from './run.js';
+import type { LabResults } from './results.js';
 
 const NAME = `test-${process.pid}`;
 const named = ['--name', NAME];

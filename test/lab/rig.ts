@@ -38,11 +38,30 @@ export function macOf(wire: Interface): string {
   return ['02', '00', ...bytes].join(':');
 }
 
+/** Machines and networks that stand. */
+export type Rig = Pick<Topology, 'machines' | 'networks'>;
+
+const NOTHING: Rig = { machines: new Map(), networks: new Map() };
+
 /** Makes every namespace, wire, address, route and sysctl of the topology. */
-export async function buildRig(lab: string, topology: Topology, nodeSysctls: NodeSysctls): Promise<void> {
-  const machines = [...topology.machines.values()];
-  const switches = [...topology.networks.values()].filter((network) => network.bridge === undefined);
+export function buildRig(lab: string, topology: Topology, nodeSysctls: NodeSysctls): Promise<void> {
+  return growRig(lab, NOTHING, topology, nodeSysctls);
+}
+
+/** Makes what the topology has beyond `standing`: networks, machines, and the bridges of machines that stand. */
+export async function growRig(
+  lab: string,
+  standing: Rig,
+  topology: Topology,
+  nodeSysctls: NodeSysctls,
+): Promise<void> {
   const ns = (name: string) => namespaceName(lab, name);
+  const all = [...topology.machines.values()];
+  const machines = all.filter(({ name }) => !standing.machines.has(name));
+  const networks = [...topology.networks.values()];
+  const switches = networks.filter(
+    ({ name, bridge }) => bridge === undefined && !standing.networks.has(name),
+  );
   const names = [...machines, ...switches].map(({ name }) => name);
   await ipBatch(names.map((name) => `netns add ${ns(name)}`));
   // Before the wires: conf/default is what a new interface starts with.
@@ -53,11 +72,13 @@ export async function buildRig(lab: string, topology: Topology, nodeSysctls: Nod
     ),
   );
   await ipBatch(wires);
+  const grown = networks.filter(({ name }) => standing.networks.has(name));
   await Promise.all([
-    ...switches.map((network) => ipBatch(bridgeLines(topology, network, SWITCH_BRIDGE), ns(network.name))),
-    ...machines.map((machine) => ipBatch(machineLines(topology, machine), ns(machine.name))),
+    ...switches.map((network) => ipBatch(bridgeLines(topology, network, machines), ns(network.name))),
+    ...grown.map((network) => ipBatch(portLines(topology, network, machines), ns(placeOf(network).machine))),
+    ...all.map((machine) => ipBatch(machineLines(topology, machine, machines, standing), ns(machine.name))),
   ]);
-  await linksRunning(lab, machines);
+  await linksRunning(lab, all);
 }
 
 /**
@@ -81,14 +102,36 @@ async function linksRunning(lab: string, machines: readonly Machine[]): Promise<
 }
 
 /** Ends every process of the lab's namespaces, then the namespaces. Safe when there is nothing. */
-export async function removeRig(lab: string): Promise<void> {
-  const names = namespacesOf(lab);
+export function removeRig(lab: string): Promise<void> {
+  return removeNamespaces(namespacesOf(lab));
+}
+
+/** Takes machines away with their processes and both ends of their wires. Safe when some of it is not there. */
+export async function shrinkRig(lab: string, topology: Topology, names: readonly string[]): Promise<void> {
+  const switches = [...topology.networks.values()].filter(({ bridge }) => bridge === undefined);
+  for (const network of switches) {
+    // The kernel takes a wire away some time after the namespace of one end: a name that comes back needs it gone.
+    const namespace = namespaceName(lab, network.name);
+    const devices: readonly { ifname: string }[] = JSON.parse(
+      await mustRun(['ip', '-netns', namespace, '-j', 'link', 'show']),
+    );
+    const ports = devices.map(({ ifname }) => ifname).filter((device) => names.includes(device));
+    await ipBatch(
+      ports.map((port) => `link delete dev ${port}`),
+      namespace,
+    );
+  }
+  const standing = namespacesOf(lab);
+  await removeNamespaces(names.map((name) => namespaceName(lab, name)).filter((ns) => standing.includes(ns)));
+}
+
+async function removeNamespaces(names: readonly string[]): Promise<void> {
   await endProcesses(names);
   await ipBatch(names.map((name) => `netns delete ${name}`));
 }
 
 /** SIGTERM, and SIGKILL for those that do not listen. */
-async function endProcesses(names: readonly string[]): Promise<void> {
+export async function endProcesses(names: readonly string[]): Promise<void> {
   for (const [signal, graceMs] of [
     ['SIGTERM', 3000],
     ['SIGKILL', 3000],
@@ -119,31 +162,53 @@ function wireLine(lab: string, machine: Machine, wire: Interface, network: Netwo
   return `link add ${here} type veth peer ${there}`;
 }
 
-/** A bridge and its ports: the far ends of the network's wires, each named after its machine. */
-function bridgeLines(topology: Topology, network: Network, device: string): readonly string[] {
-  const ports = [...topology.machines.values()]
-    .filter((machine) => outerWires(topology, machine).some((wire) => wire.network === network.name))
-    .map(({ name }) => name);
+/** The machine, or the switch, that has a network's bridge, and the bridge. */
+function placeOf({ name, bridge }: Network): { readonly machine: string; readonly device: string } {
+  return bridge === undefined
+    ? { machine: name, device: SWITCH_BRIDGE }
+    : { machine: bridge.node, device: bridge.device };
+}
+
+/** A bridge and its ports. */
+function bridgeLines(topology: Topology, network: Network, machines: readonly Machine[]): readonly string[] {
+  const { device } = placeOf(network);
   return [
     `link add name ${device} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
-    ...ports.map((port) => `link set dev ${port} master ${device} up`),
+    ...portLines(topology, network, machines),
     `link set dev ${device} up`,
   ];
 }
 
-function machineLines(topology: Topology, machine: Machine): readonly string[] {
+/** The far ends of these machines' wires on a network, each named after its machine. */
+function portLines(topology: Topology, network: Network, machines: readonly Machine[]): readonly string[] {
+  return machines
+    .filter((machine) => outerWires(topology, machine).some((wire) => wire.network === network.name))
+    .map(({ name }) => `link set dev ${name} master ${placeOf(network).device} up`);
+}
+
+/** What a machine has beyond what stands of it. */
+function machineLines(
+  topology: Topology,
+  machine: Machine,
+  machines: readonly Machine[],
+  standing: Rig,
+): readonly string[] {
+  const own = standing.machines.get(machine.name);
+  const wires = machine.interfaces.filter(
+    ({ device }) => own?.interfaces.some((wire) => wire.device === device) !== true,
+  );
   return [
-    'link set dev lo up',
-    ...machine.interfaces.flatMap((wire) => {
+    ...(own === undefined ? ['link set dev lo up'] : []),
+    ...wires.flatMap((wire) => {
       const network = topology.networks.get(wire.network);
       const isOwn = network !== undefined && isBridge(topology, machine, wire);
       return [
-        ...(isOwn ? bridgeLines(topology, network, wire.device) : []),
+        ...(isOwn ? bridgeLines(topology, network, machines) : []),
         `address add ${wire.address}/${wire.lengthBits} dev ${wire.device}`,
         `link set dev ${wire.device} up`,
       ];
     }),
-    ...machine.routes.map((route) => routeLine(machine, route)),
+    ...(own === undefined ? machine.routes.map((route) => routeLine(machine, route)) : []),
   ];
 }
 

@@ -6,6 +6,7 @@ import {
   mainAddress,
   membersOf,
   modeTowards,
+  onLinkWire,
   type Topology,
 } from './topology.js';
 
@@ -58,12 +59,16 @@ export function expectedOnMember(topology: Topology, member: Member): readonly E
   );
 }
 
-/** Every pod subnet: by its owner where that is a neighbour, else by any neighbour. */
+/**
+ * Every pod subnet: by its owner where that is on a network of the router, be it announced by another node
+ * (RFC 4271 §5.1.3), else by any neighbour.
+ */
 export function expectedOnBird(topology: Topology, router: BirdMachine): readonly ExpectedRoute[] {
   const members = membersOf(topology);
   const neighbors = members.filter(({ name }) => router.neighbors.includes(name));
   return members.flatMap((owner) => {
-    const gateways = neighbors.includes(owner) ? [owner] : neighbors;
+    const isNear = onLinkWire(router, mainAddress(owner)) !== undefined;
+    const gateways = isNear ? [owner] : neighbors;
     return owner.podSubnets.map(({ prefix }): ExpectedRoute => {
       return { prefix, mode: 'learned', allowedGateways: gateways.map(mainAddress) };
     });

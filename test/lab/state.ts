@@ -13,9 +13,19 @@ const ROOT = '/run/podroute-lab';
 /** What later commands (`enter`, `check`, `down`) need to know of a lab. */
 export interface LabRecord {
   readonly name: string;
+  /** Of a lab that can grow: its own copy, the topology as it is now. */
   readonly topologyFile: string;
   /** Whether it is inside a User-Mode Linux machine, or right here. */
   readonly inUml: boolean;
+  /** What its nodes have in common, those to come too; absent where others start the programs. */
+  readonly nodes?: NodeSetup;
+}
+
+/** How the nodes of a lab are set up. */
+export interface NodeSetup {
+  /** The bundled agent. */
+  readonly agentFile: string;
+  readonly rpFilter: number;
 }
 
 /** A living process is at work on a lab of this name. */

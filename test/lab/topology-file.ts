@@ -78,7 +78,10 @@ const TopologyFile = Type.Object(
   },
   strict,
 );
-type MachineFile = Static<typeof MachineFile>;
+/** One entry of `machines`. */
+export type MachineFile = Static<typeof MachineFile>;
+/** The file as it is written. */
+export type TopologyFile = Static<typeof TopologyFile>;
 type Pods = Static<typeof Pods>;
 
 /** What the entries of a file are read against. */
@@ -91,20 +94,31 @@ interface Context {
 }
 
 /**
+ * Reads a topology file, whatever its entries mean.
+ *
+ * @throws TopologyError with every fault at once
+ */
+export function readTopologyFile(path: string): TopologyFile {
+  const file: unknown = parse(readFileSync(path, 'utf8'));
+  if (Value.Check(TopologyFile, file)) return file;
+  const faults = [...Value.Errors(TopologyFile, file)].map(
+    ({ instancePath, message }) => `${instancePath || '/'}: ${message}`,
+  );
+  throw faultsIn(path, faults);
+}
+
+function faultsIn(path: string, faults: readonly string[]): TopologyError {
+  return new TopologyError([`${path}:`, ...faults].join('\n  '));
+}
+
+/**
  * Reads and checks a topology.
  *
  * @throws TopologyError with every fault at once
  */
 export function loadTopology(path: string): Topology {
-  const file: unknown = parse(readFileSync(path, 'utf8'));
+  const file = readTopologyFile(path);
   const faults: string[] = [];
-  const giveUp = () => new TopologyError([`${path}:`, ...faults].join('\n  '));
-  if (!Value.Check(TopologyFile, file)) {
-    for (const error of Value.Errors(TopologyFile, file)) {
-      faults.push(`${error.instancePath || '/'}: ${error.message}`);
-    }
-    throw giveUp();
-  }
   const base = dirname(path);
   const clusterFile = resolve(base, file.cluster);
   const networks = new Map(
@@ -132,7 +146,7 @@ export function loadTopology(path: string): Topology {
     const strangers = machine.neighbors.filter((name) => machines.get(name)?.kind !== 'node');
     if (strangers.length > 0) faults.push(`${machine.name}: neighbors ${strangers.join(', ')} are no nodes`);
   }
-  if (faults.length > 0) throw giveUp();
+  if (faults.length > 0) throw faultsIn(path, faults);
   return { description: file.description, clusterFile, networks, machines, sysctls: file.sysctls };
 }
 

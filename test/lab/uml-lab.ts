@@ -1,12 +1,13 @@
 /** The lab inside User-Mode Linux, seen from outside: the same program runs in there and its words come out here. */
-import { copyFileSync, existsSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startUml, stopUml, UmlError } from '../support/uml.js';
 import { runOnConsole } from './console-client.js';
 import { ORDER_CONSOLE, READY_FILE } from './console-session.js';
 import type { Output } from './output.js';
-import type { RunOptions } from './run.js';
+import type { RunOptions } from './results.js';
 import { labFolder, readLab, removeFolder, umlFolder, writeLab } from './state.js';
+import { copyTopology, topologyCopy } from './topology-copy.js';
 
 const TIMEOUT_MS = 240_000;
 
@@ -31,9 +32,13 @@ export async function runLabInUml(
   const folder = umlFolder(lab);
   output.write(`The running kernel will not do (${shortfall}): the whole lab runs inside User-Mode Linux.\n`);
   const bundle = join(root, 'dist/lab.js');
+  mkdirSync(folder, { recursive: true });
+  copyTopology(lab, options.topologyFile);
+  const topologyFile = topologyCopy(lab);
+  const flags = flagsOf({ ...options, topologyFile }, join(folder, 'results.json'));
   const uml = startUml(
     {
-      command: [process.execPath, bundle, 'run', ...flagsOf(options, join(folder, 'results.json'))],
+      command: [process.execPath, bundle, 'run', ...flags],
       cwd: root,
       env: { ...env, ...terminalEnvironment(output) },
       folder,
@@ -50,7 +55,7 @@ export async function runLabInUml(
   signal.addEventListener('abort', () => void stopUml(folder), { once: true });
   let kept = false;
   try {
-    writeLab({ name: lab, topologyFile: options.topologyFile, inUml: true });
+    writeLab({ name: lab, topologyFile, inUml: true });
     const { status } = await uml.result;
     collectResults(folder, 'results.json', options.jsonFile);
     // Status 2 and above: the lab itself gave up and took everything away.
@@ -66,25 +71,28 @@ export async function runLabInUml(
   }
 }
 
-/** Judges a lab that was kept in a machine. @returns the exit status of the check inside */
-export async function checkInUml(
+/** Runs a command of the lab on a lab that was kept in a machine. @returns the exit status of the one inside */
+export async function commandInUml(
   output: Output,
+  words: readonly string[],
   options: RunOptions,
   outside: Outside,
   signal: AbortSignal,
 ): Promise<number> {
   const folder = umlFolder(options.lab);
-  const flags = flagsOf(options, join(folder, 'check.json'));
+  const results = 'command.json';
+  const flags = flagsOf(options, join(folder, results));
+  removeFolder(join(folder, results));
   const status = await runOnConsole(
     folder,
     {
-      argv: [process.execPath, join(outside.root, 'dist/lab.js'), 'check', ...flags],
+      argv: [process.execPath, join(outside.root, 'dist/lab.js'), ...words, ...flags],
       cwd: outside.root,
       env: { ...outside.env, ...terminalEnvironment(output) },
     },
     signal,
   );
-  collectResults(folder, 'check.json', options.jsonFile);
+  collectResults(folder, results, options.jsonFile);
   return status;
 }
 

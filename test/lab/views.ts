@@ -40,6 +40,9 @@ export function printViews(output: Output, views: readonly View[]): void {
   }
 }
 
+/** A name that no topology in deploy/lab has. */
+const NEW_NODE = 'node-f';
+
 /** How to look around in a lab that was kept. */
 export function printSuggestions(output: Output, lab: string, topology: Topology): void {
   const [node] = machinesOf(topology, 'node');
@@ -62,6 +65,8 @@ export function printSuggestions(output: Output, lab: string, topology: Topology
     pod && farPod && [`${enter} ${pod.name} ping -c 3 ${mainAddress(farPod)}`, 'a pod in the other subnet'],
     router && [`${enter} ${router.name} tcpdump -ni eth0 ip proto 4`, 'watch it pass in IPIP'],
     bird && [`${enter} ${bird.name} birdc show protocols`, 'the BIRD router'],
+    [`npm run lab -- add${name} ${NEW_NODE}`, 'one more node, while everything runs on'],
+    [`npm run lab -- remove${name} ${NEW_NODE}`, 'and one less'],
     [`npm run lab -- check${name}`, 'every check again'],
     [`npm run lab -- down${name}`, 'take everything away'],
   ].filter((line) => line !== undefined);
