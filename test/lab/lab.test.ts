@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { kernelShortfall } from '../../deploy/kernel.mjs';
-import { buildBundles, lab, startLab, tracesOf } from '../support/lab-command.js';
+import { buildBundles, type LabOutcome, lab, startLab, tracesOf } from '../support/lab-command.js';
 import type { LabResults } from './results.js';
 
 const NAME = `test-${process.pid}`;
@@ -23,6 +23,61 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function readResults(file: string): LabResults {
   return JSON.parse(readFileSync(file, 'utf8'));
+}
+
+type Enter = (machine: string, command: readonly string[]) => Promise<LabOutcome>;
+
+/** Adds a node to each network and removes both; afterwards the lab must be what it was. */
+async function growAndShrink(enter: Enter): Promise<void> {
+  const labFolder = `/run/podroute-lab/${NAME}`;
+  const script = `ls /run/netns ${labFolder}; cat ${labFolder}/cluster.yaml
+    for net in net-a net-b; do ip -netns podroute-${NAME}.$net -br link | sed 's/@.*//'; done`;
+  const inventory = async () => (await enter('router', ['sh', '-c', script])).stdout;
+  const before = await inventory();
+  expect(before).toContain(`podroute-${NAME}.pod-d2`);
+  const change = async (...words: readonly string[]) => {
+    const file = join(folder, `${words.slice(0, 2).join('-')}.json`);
+    const { status, stdout, stderr } = await lab([...words, ...named, '--json', file]);
+    const results = readResults(file);
+    expect(results.checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    return { stdout, results };
+  };
+
+  const near = await change('add', 'node-e');
+  expect(near.stdout).toContain('node-e on net-a: 192.168.1.13/24; pods 10.244.5.0/24: pod-e1 10.244.5.2');
+  expect(near.results.convergenceSeconds).toBeGreaterThan(0);
+  // From and to: 2 pods and the node with 8 pods; 2 pods with 4 nodes and the client; and among themselves.
+  expect(near.results.pings).toHaveLength(2 * (2 * 8 + 2 * 4 + 8 + 2 * 1 + 1 + 2));
+  const far = await change('add', 'node-f', '--network', 'net-b', '--pods', '1');
+  expect(far.stdout).toContain('node-f on net-b: 192.168.2.15/24; pods 10.244.6.0/24: pod-f1 10.244.6.2');
+  expect((await enter('pod-e2', ['ping', '-c', '1', '10.244.6.2'])).stdout).toContain('ttl=62');
+  expect(await lab(['add', 'node-e', ...named])).toMatchObject({
+    status: 2,
+    stderr: 'lab: node-e is there already: choose another name\n',
+  });
+  expect(await lab(['remove', 'tor', ...named])).toMatchObject({
+    status: 2,
+    stderr: expect.stringMatching(/^lab: tor is a bird and runs no agent: nodes are node-a,.*node-f\n$/),
+  });
+  const whole = await change('check');
+  // 11 pods, 6 nodes, 1 client.
+  expect(whole.results.pings).toHaveLength(11 * 10 + 2 * 11 * 6 + 2 * 11);
+
+  const left = await change('remove', 'node-e');
+  const gone = left.results.checks.filter(({ name }) => name.startsWith('nothing of node-e on'));
+  expect(gone.map(({ name }) => name.split(' ').pop()).sort()).toEqual([
+    'node-a',
+    'node-b',
+    'node-c',
+    'node-d',
+    'node-f',
+    'tor',
+  ]);
+  await change('remove', 'node-f');
+  expect(await enter('pod-e1', ['true'])).toMatchObject({ status: 2 });
+  expect(await inventory()).toBe(before);
+  expect((await change('check')).results.pings).toHaveLength(136);
 }
 
 describe('npm run lab', () => {
@@ -74,7 +129,7 @@ describe('npm run lab', () => {
     expect(tracesOf(NAME)).toEqual([]);
   }, 240_000);
 
-  test('with --keep and strict reverse path filters, which the agents loosen: enter it, break it, mend it, take it away', async () => {
+  test('with --keep and strict reverse path filters, which the agents loosen: enter it, break it, mend it, grow and shrink it, take it away', async () => {
     const file = join(folder, 'kept.json');
     const first = await lab([...named, '--keep', '--rp-filter', '1', '--json', file]);
     expect(readResults(file).checks.filter(({ ok }) => !ok)).toEqual([]);
@@ -119,11 +174,11 @@ describe('npm run lab', () => {
     expect(failed).not.toContain('ping pod-a1 to pod-d1');
 
     expect((await enter('node-a', ['ip', 'route', 'del', ...wrong.slice(2)])).status).toBe(0);
-    expect((await lab(['check', ...named])).status).toBe(0);
+    await growAndShrink(enter);
 
     expect(await lab(['down', ...named])).toMatchObject({ status: 0, stderr: '' });
     expect(tracesOf(NAME)).toEqual([]);
-  }, 240_000);
+  }, 420_000);
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s half-way takes everything away', async (signal) => {
     const running = startLab(named);
@@ -156,5 +211,16 @@ describe('npm run lab', () => {
       status: 2,
       stderr: expect.stringContaining(`no lab ${NAME} is running`),
     });
+    for (const command of ['add', 'remove']) {
+      expect(await lab([command, ...named, 'node-z'])).toMatchObject({
+        status: 2,
+        stderr: `lab: no lab ${NAME} is running: npm run lab -- --keep\n`,
+      });
+      expect(await lab([command, ...named])).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining(`${command} which node?`),
+      });
+    }
+    expect(await lab(['add', 'node-z', '--pods', 'many'])).toMatchObject({ status: 2 });
   });
 });
