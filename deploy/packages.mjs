@@ -1,7 +1,7 @@
 /**
  * Installs the Debian packages that `npm run lab` and `npm test` need, in plain sight; a quick no-op when they are there.
  *
- *   node deploy/packages.mjs lab|test
+ *   node deploy/packages.mjs lab|lab-redis|test
  *
  * Not root, or not Debian or Ubuntu: says exactly what to install and exits with status 1, changing nothing.
  */
@@ -17,11 +17,19 @@ const ROUTERS = ['frr', 'gobgpd', 'openbgpd', 'exabgp'];
 const HOST = ['nftables', 'procps'];
 /** The other store, with certificates for it, and what makes pods. */
 const CLUSTER = ['redis-server', 'openssl', 'containernetworking-plugins'];
-const SETS = { lab: LAB, test: [...LAB, ...ROUTERS, ...HOST, ...CLUSTER] };
+const SETS = {
+  lab: LAB,
+  'lab-redis': [...LAB, 'redis-server'],
+  test: [...LAB, ...ROUTERS, ...HOST, ...CLUSTER],
+};
 
 /** The command that asks for a set, and how to go on without this installer. */
 const COMMANDS = {
   lab: { npm: 'npm run lab', afterwards: 'npm run build && node dist/lab.js' },
+  'lab-redis': {
+    npm: 'npm run lab -- --datastore redis',
+    afterwards: 'npm run build && node dist/lab.js --datastore redis',
+  },
   test: { npm: 'npm test', afterwards: 'npm run build && npx vitest run --config test/vitest.config.ts' },
 };
 

@@ -1,4 +1,5 @@
 /** Words to deeds: which command was meant, on this kernel or inside User-Mode Linux, and the exit status. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +38,7 @@ Options:
   --keep            run: leave the lab running
   --rp-filter N     run: reverse path filter of the nodes, 0 (default), 1 or 2
   --topology FILE   run: default deploy/lab/mesh.yaml
+  --datastore KIND  run: file (default), or redis: from an empty Redis on a router of the lab, which nodes join by themselves
   --agent FILE      run: the bundled agent, default dist/podroute.js
   --uml             run: inside User-Mode Linux even where this kernel could do
   --json FILE       run, check, add, remove: write the results there
@@ -59,6 +61,11 @@ function projectRoot(): string {
   return folder;
 }
 
+/** What is missing has been said. */
+class MissingPackagesError extends Error {
+  readonly code = 'PACKAGES';
+}
+
 /** A command line that says nothing sensible. */
 class UsageError extends Error {
   readonly code = 'USAGE';
@@ -76,7 +83,7 @@ interface CommandLine extends RunOptions {
 }
 
 /** What the message of explains enough. */
-const KNOWN = [LabBusyError, TopologyError, ConsoleError];
+const KNOWN = [LabBusyError, TopologyError, ConsoleError, MissingPackagesError];
 
 /** @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -161,6 +168,7 @@ async function perform(line: CommandLine, output: Output, signal: AbortSignal): 
     }
     case 'run': {
       if (process.env[INSIDE_UML] === '1') return (await runLab(output, line, signal)) ? 0 : 1;
+      if (line.datastore === 'redis') installRedis();
       await removeAll(line.lab);
       const shortfall = line.uml ? 'so --uml says' : kernelShortfall();
       if (shortfall === undefined) return (await runLab(output, line, signal)) ? 0 : 1;
@@ -172,6 +180,14 @@ async function perform(line: CommandLine, output: Output, signal: AbortSignal): 
     default:
       return line.command satisfies never;
   }
+}
+
+/** What `npm run lab` itself does not install, for it is not always needed. */
+function installRedis(): void {
+  const { status } = spawnSync(process.execPath, [join(projectRoot(), 'deploy/packages.mjs'), 'lab-redis'], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new MissingPackagesError('Redis is not installed');
 }
 
 function outside(shortfall: string): Outside {
@@ -205,6 +221,9 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
   const pods = Number(values.pods ?? DEFAULT_PODS);
   if (!(Number.isInteger(pods) && pods >= 1 && pods <= MOST_PODS))
     throw new UsageError(`--pods ${values.pods}: 1 to ${MOST_PODS}`);
+  const datastore = values.datastore ?? 'file';
+  if (datastore !== 'file' && datastore !== 'redis')
+    throw new UsageError(`--datastore ${datastore}: file or redis`);
   const root = projectRoot();
   const agentFile = resolve(values.agent ?? join(root, 'dist/podroute.js'));
   if (command === 'run' && !existsSync(agentFile))
@@ -219,6 +238,7 @@ function readCommandLine(argv: readonly string[]): CommandLine | undefined {
     keep: values.keep ?? false,
     pairs: values.pairs ?? false,
     rpFilter: Number(rpFilter),
+    datastore,
     topologyFile: resolve(values.topology ?? join(root, 'deploy/lab/mesh.yaml')),
     agentFile,
     jsonFile: values.json === undefined ? undefined : resolve(values.json),
@@ -239,6 +259,7 @@ function parseOptions(args: readonly string[]) {
         keep: { type: 'boolean' },
         'rp-filter': { type: 'string' },
         topology: { type: 'string' },
+        datastore: { type: 'string' },
         agent: { type: 'string' },
         uml: { type: 'boolean' },
         json: { type: 'string' },

@@ -5,6 +5,7 @@ import { ConsoleError, runOnConsole } from './console-client.js';
 import { inside, namespaceName } from './namespaces.js';
 import { commandFolder, runtimeFolder, stateFolder } from './programs.js';
 import { readLab, umlFolder } from './state.js';
+import { storeUrl } from './stores.js';
 import { loadTopology } from './topology-file.js';
 
 /** Nothing was run: what was asked for does not exist. */
@@ -15,7 +16,8 @@ export async function enterMachine(lab: string, words: readonly string[]): Promi
   const [machine = '', ...command] = words;
   const record = readLab(lab);
   if (record === undefined) return refuse(`no lab ${lab} is running; start one: npm run lab -- --keep`);
-  const { machines } = loadTopology(record.topologyFile);
+  const topology = loadTopology(record.topologyFile);
+  const { machines } = topology;
   if (!machines.has(machine))
     return refuse(`no machine ${machine}; there are ${[...machines.keys()].join(', ')}`);
   const argv = inside(namespaceName(lab, machine), command.length > 0 ? command : ['bash', '--norc']);
@@ -24,6 +26,7 @@ export async function enterMachine(lab: string, words: readonly string[]): Promi
     PODROUTE_LAB_MACHINE: machine,
     PODROUTE_RUN_DIR: runtimeFolder(record.name, machine),
     PODROUTE_STATE_DIR: stateFolder(record.name, machine),
+    PODROUTE_DATASTORE: storeUrl(lab, topology, record.nodes?.datastore ?? 'file'),
     PS1: `${machine}# `,
     TERM: process.env['TERM'] ?? 'dumb',
   };

@@ -1,16 +1,16 @@
 /** One more node in a lab that runs: its machines, its entry in the cluster, its agent, and the pings to and from it. */
 import { Checks } from './checks.js';
-import { addNode, readCluster } from './cluster-nodes.js';
-import { ConvergenceWatch } from './convergence.js';
 import { freePodSubnet, type NodeWish, type Place, placeFor } from './growth.js';
-import { type Output, step, styled } from './output.js';
-import { clusterFile, type Program, startAgent } from './programs.js';
+import { startAndJoin } from './joining.js';
+import { type Output, step } from './output.js';
+import { startAgent } from './programs.js';
 import { printKinds, printPairs } from './report.js';
 import { conclude, counted, printLogs, type Run, type RunOptions } from './results.js';
-import { growRig } from './rig.js';
+import { growRig, shrinkRig } from './rig.js';
 import { takeOut } from './shrink.js';
 import { standingLab } from './standing.js';
-import { type Machine, machinesOf, type NodeMachine } from './topology.js';
+import { storeOf } from './stores.js';
+import { machinesOf, mainAddress, type NodeMachine, type Topology, withoutPods } from './topology.js';
 import { addMachine } from './topology-copy.js';
 import type { MachineFile } from './topology-file.js';
 import {
@@ -21,9 +21,6 @@ import {
   verifyPings,
   verifyRoutes,
 } from './verify.js';
-
-/** Ample for one agent that joins others. */
-const JOIN_PATIENCE_MS = 60_000;
 
 /**
  * Adds a node with its pods while everything runs on, and checks it. Half-way and failed or aborted: it goes again.
@@ -40,40 +37,59 @@ export async function growLab(
   const started = performance.now();
   const { lab } = options;
   const { record, setup, topology: before } = standingLab(options);
+  const store = storeOf(lab, before, setup.datastore);
   const place = placeFor(before, wish);
-  const podSubnet = freePodSubnet(before, readCluster(clusterFile(lab)));
-  const topology = addMachine(record.topologyFile, place.name, entryOf(place, podSubnet));
-  const run: Run = { output, options, topology, checks: new Checks(), signal };
-  const isNew = ({ name }: Machine) => !before.machines.has(name);
-  const machines = [...topology.machines.values()].filter(isNew);
-  const [node] = machinesOf(topology, 'node').filter(isNew);
-  if (node === undefined) throw new Error(`${place.name} was entered as a node`);
-  const pods = machinesOf(topology, 'pod').filter(isNew);
-  const podWords = pods.map(({ name, interfaces }) => `${name} ${interfaces[0]?.address}`).join(', ');
-  output.write(`${node.name} on ${place.network}: ${addressOf(place)}; pods ${podSubnet}: ${podWords}\n`);
+  const names = [place.name, ...place.podNames];
+  // What an adding that was killed has left is in nobody's way then.
+  await shrinkRig(lab, before, names);
+  const subnet = freePodSubnet(before, store.resources());
+  const topology = addMachine(record.topologyFile, place.name, entryOf(place, subnet));
+  const node = nodeIn(topology, place.name);
+  const run: Run = { output, options: { ...options, ...setup }, topology, checks: new Checks(), signal };
+  output.write(`${node.name} on ${place.network}: ${addressOf(place)}\n`);
   try {
-    await step(output, signal, `${machines.length} machines and their wires`, () =>
-      growRig(lab, before, topology, { 'conf/*/rp_filter': setup.rpFilter }),
+    const claimants = store.isJoined ? [node.name] : [];
+    const bare = withoutPods(topology, claimants);
+    await step(output, signal, `${bare.machines.size - before.machines.size} machines and their wires`, () =>
+      growRig(lab, before, bare, { 'conf/*/rp_filter': setup.rpFilter }),
     );
-    const { program, convergenceSeconds } = await join(run, node, setup.agentFile, () =>
-      addNode(clusterFile(lab), { name: node.name, address: addressOf(place), podSubnet }),
-    );
-    const pings = await inspectNode(
-      run,
-      machines.map(({ name }) => name),
-    );
-    if (run.checks.failed.length > 0) printLogs(output, [program]);
-    program.release();
+    const joined = await startAndJoin(run, {
+      title: `the agent of ${node.name} joins the others`,
+      programs: () => {
+        store.enter({ name: node.name, address: addressOf(place), podSubnet: subnet });
+        return [startAgent(lab, node, setup.agentFile, store.url)];
+      },
+      claimants,
+      whenEntered: async () => {},
+      isUnderWay: true,
+    });
+    const pings = await inspectNode({ ...run, topology: joined.topology }, names);
+    if (run.checks.failed.length > 0) printLogs(output, joined.programs);
+    for (const program of joined.programs) program.release();
+    const { convergenceSeconds } = joined;
     const words = convergenceSeconds?.toFixed(2);
     return conclude(run, pings, convergenceSeconds, (performance.now() - started) / 1000, [
+      podsText(joined.topology, node.name),
       words === undefined
         ? `${node.name}: some routes never came`
         : `${node.name} joined: ${words} s from the start of its agent to the last route`,
     ]);
   } catch (error) {
-    await takeOut(lab, record.topologyFile, topology, node);
+    await takeOut(lab, store, record.topologyFile, topology, node);
     throw error;
   }
+}
+
+function nodeIn(topology: Topology, name: string): NodeMachine {
+  const node = machinesOf(topology, 'node').find((each) => each.name === name);
+  if (node === undefined) throw new Error(`${name} was entered as a node`);
+  return node;
+}
+
+function podsText(topology: Topology, name: string): string {
+  const pods = machinesOf(topology, 'pod').filter(({ node }) => node === name);
+  const words = pods.map((pod) => `${pod.name} ${mainAddress(pod)}`).join(', ');
+  return `Pods of ${name} in ${nodeIn(topology, name).podSubnet}: ${words}`;
 }
 
 function addressOf({ address, lengthBits }: Place): string {
@@ -87,36 +103,6 @@ function entryOf({ network, address, gateway, podNames }: Place, subnet: string)
     ...(gateway !== undefined && { gateway }),
     pods: { subnet, names: [...podNames] },
   };
-}
-
-/** Starts the agent and waits until every machine has every route. */
-async function join(
-  { output, options: { lab }, topology, checks, signal }: Run,
-  node: NodeMachine,
-  agentFile: string,
-  enterCluster: () => void,
-): Promise<{ readonly program: Program; readonly convergenceSeconds: number | undefined }> {
-  const watch = new ConvergenceWatch(lab, topology);
-  try {
-    await watch.readBack();
-    enterCluster();
-    const program = startAgent(lab, node, agentFile);
-    const { lastRouteAtMs } = await step(
-      output,
-      signal,
-      `the agent of ${node.name} joins the others`,
-      () => watch.wait(JOIN_PATIENCE_MS, () => program.ended() !== undefined, signal),
-      ({ lastRouteAtMs: last }) => (last === undefined ? styled(output, 'red', 'incomplete') : ''),
-    );
-    const end = program.ended();
-    checks.add(`agent of ${node.name} runs`, end === undefined ? undefined : `ended: ${end}`);
-    checks.add('all routes in the kernels', lastRouteAtMs === undefined ? 'some never came' : undefined);
-    const convergenceSeconds =
-      lastRouteAtMs === undefined ? undefined : (lastRouteAtMs - program.startedAtMs) / 1000;
-    return { program, convergenceSeconds };
-  } finally {
-    watch.close();
-  }
 }
 
 /** All tables and sessions, and the pings to and from some machines. */

@@ -10,6 +10,8 @@ import type { BirdMachine, BirdNodeMachine, NodeMachine, Topology } from './topo
 /** Where every agent answers, each in its own namespace. */
 export const API_ADDRESS = '127.0.0.1:9179';
 
+export const REDIS_PORT = 6379;
+
 /** A program that was started. */
 export interface Program {
   readonly machine: string;
@@ -26,7 +28,7 @@ export interface Program {
 }
 
 /** Prepares the files that programs and people use: the cluster, and commands that know where to look. */
-export function prepareFolder(lab: string, topology: Topology, agentFile: string): void {
+export function prepareFolder(lab: string, topology: Pick<Topology, 'clusterFile'>, agentFile: string): void {
   const folder = labFolder(lab);
   mkdirSync(commandFolder(lab), { recursive: true });
   copyFileSync(topology.clusterFile, clusterFile(lab));
@@ -69,16 +71,26 @@ export function clusterFile(lab: string): string {
   return join(labFolder(lab), 'cluster.yaml');
 }
 
+/** The cluster's file as a store. */
+export function fileStore(lab: string): string {
+  return `file:${clusterFile(lab)}`;
+}
+
 function writeCommand(lab: string, name: string, line: string): void {
   writeFileSync(join(commandFolder(lab), name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
 }
 
 /** The agent of a node, as the systemd unit would start it. */
-export function startAgent(lab: string, node: NodeMachine, agentFile: string): Program {
+export function startAgent(
+  lab: string,
+  node: NodeMachine,
+  agentFile: string,
+  datastore = fileStore(lab),
+): Program {
   return start(lab, node.name, 'agent', [
     ...[process.execPath, agentFile, 'agent'],
     ...['--node-name', node.name],
-    ...['--datastore', `file:${clusterFile(lab)}`],
+    ...['--datastore', datastore],
     ...['--api', API_ADDRESS],
     ...['--run-dir', runtimeFolder(lab, node.name)],
     ...['--state-dir', stateFolder(lab, node.name)],
@@ -94,6 +106,14 @@ export function startBird(
   // -d: in the foreground, with its messages on standard error.
   const options = ['-d', '-c', config, '-s', birdSocket(lab, name), ...flags];
   return start(lab, name, 'BIRD', ['/usr/sbin/bird', ...options]);
+}
+
+/** Redis on one address of a machine, without a copy on disk: what is in it comes and goes with the lab. */
+export function startRedis(lab: string, machine: string, address: string): Program {
+  const keepsNothing = ['--save', '', '--appendonly', 'no', '--dir', labFolder(lab)];
+  // Whoever can reach the address is of the lab.
+  const listens = ['--bind', address, '--port', String(REDIS_PORT), '--protected-mode', 'no'];
+  return start(lab, machine, 'Redis', ['/usr/bin/redis-server', ...listens, ...keepsNothing]);
 }
 
 /** Tunnel and kernel settings of a member without an agent: the script from deploy/, unchanged. */

@@ -4,19 +4,16 @@ import type { Checks } from './checks.js';
 import { type Output, step, styled } from './output.js';
 import { lastLines, type Program } from './programs.js';
 import { printVerdict } from './report.js';
+import type { NodeSetup } from './state.js';
 import type { Topology } from './topology.js';
 import type { PingFinding } from './verify.js';
 
 const LOG_LINES_SHOWN = 8;
 
 /** What can be chosen about a run. */
-export interface RunOptions {
+export interface RunOptions extends NodeSetup {
   readonly lab: string;
   readonly topologyFile: string;
-  /** The bundled agent. */
-  readonly agentFile: string;
-  /** The strictness of the reverse path filter on the nodes: 0 off, 1 strict, 2 loose. */
-  readonly rpFilter: number;
   readonly keep: boolean;
   /** Print one line per ping. */
   readonly pairs: boolean;

@@ -1,14 +1,15 @@
 /** The lab on this kernel, from empty namespaces to the verdict: the order of the steps and nothing else. */
 import { verifyTransfers } from './bulk.js';
 import { Checks } from './checks.js';
-import { ConvergenceWatch } from './convergence.js';
-import { type Output, step, styled } from './output.js';
-import { type Program, prepareFolder, setUpBirdNode, startAgent, startBird } from './programs.js';
+import { type Joined, startAndJoin } from './joining.js';
+import { type Output, step } from './output.js';
+import { prepareFolder, setUpBirdNode, startAgent, startBird } from './programs.js';
 import { printCaptures, printKinds, printMatrix, printPairs, printTransfers } from './report.js';
 import { conclude, counted, printLogs, type Run, type RunOptions } from './results.js';
 import { buildRig, removeRig } from './rig.js';
 import { labFolder, readLab, removeFolder, writeLab } from './state.js';
-import { machinesOf } from './topology.js';
+import { firstResources, type LabStore, storeOf } from './stores.js';
+import { machinesOf, withoutPods } from './topology.js';
 import { copyTopology, topologyCopy } from './topology-copy.js';
 import { loadTopology } from './topology-file.js';
 import {
@@ -21,9 +22,6 @@ import {
 } from './verify.js';
 import { collectViews, printSuggestions, printViews } from './views.js';
 
-/** Ample for programs that need a second or two, one processor or not. */
-const CONVERGENCE_PATIENCE_MS = 60_000;
-
 /**
  * Builds the lab, checks it, and takes it away unless it is to be kept; also when it fails or is aborted half-way.
  *
@@ -31,6 +29,7 @@ const CONVERGENCE_PATIENCE_MS = 60_000;
  */
 export async function runLab(output: Output, options: RunOptions, signal: AbortSignal): Promise<boolean> {
   const topology = loadTopology(options.topologyFile);
+  firstResources(topology, options.datastore);
   const run = { output, options, topology, checks: new Checks(), signal };
   try {
     return await runSteps(run);
@@ -63,14 +62,17 @@ async function runSteps(run: Run): Promise<boolean> {
   output.write(`${topology.description}; rp_filter ${options.rpFilter} on the nodes\n`);
   await step(output, signal, 'what an earlier lab may have left is cleared', () => removeLab(lab));
   copyTopology(lab, options.topologyFile);
-  const { agentFile, rpFilter } = options;
-  writeLab({ name: lab, topologyFile: topologyCopy(lab), inUml: false, nodes: { agentFile, rpFilter } });
-  const machines = `${topology.machines.size} machines and their wires`;
-  await step(output, signal, machines, () =>
-    buildRig(lab, topology, { 'conf/*/rp_filter': options.rpFilter }),
-  );
-  const { convergenceSeconds, programs } = await converge(run);
-  const pings = await inspect(run);
+  const { agentFile, rpFilter, datastore } = options;
+  const nodes = { agentFile, rpFilter, datastore };
+  writeLab({ name: lab, topologyFile: topologyCopy(lab), inUml: false, nodes });
+  const store = storeOf(lab, topology, datastore);
+  const claimants = store.isJoined ? machinesOf(topology, 'node').map(({ name }) => name) : [];
+  const bare = withoutPods(topology, claimants);
+  const machines = `${bare.machines.size} machines and their wires`;
+  await step(output, signal, machines, () => buildRig(lab, bare, { 'conf/*/rp_filter': rpFilter }));
+  const joined = await startPrograms(run, store, claimants);
+  const { convergenceSeconds, programs } = joined;
+  const pings = await inspect({ ...run, topology: joined.topology });
   if (run.checks.failed.length > 0) printLogs(output, programs);
   for (const program of programs) program.release();
   if (!options.keep) {
@@ -84,50 +86,30 @@ async function runSteps(run: Run): Promise<boolean> {
       : `Convergence: ${convergenceSeconds.toFixed(2)} s from the start of the last agent to the last route`,
     `The lab took ${seconds.toFixed(1)} s`,
   ]);
-  if (options.keep) printSuggestions(output, lab, topology);
+  if (options.keep) printSuggestions(output, lab, joined.topology, store.url);
   return passed;
 }
 
-/** Starts BIRD and the agents, and waits for the routes. */
-async function converge(run: Run): Promise<{
-  readonly convergenceSeconds: number | undefined;
-  readonly programs: readonly Program[];
-}> {
-  const { output, topology, checks, signal } = run;
-  const { lab, agentFile } = run.options;
-  prepareFolder(lab, topology, agentFile);
+/** Opens the store, starts BIRD and the agents, and waits for the routes. */
+async function startPrograms(run: Run, store: LabStore, claimants: readonly string[]): Promise<Joined> {
+  const { output, topology, signal } = run;
+  const { lab, agentFile, datastore } = run.options;
+  prepareFolder(lab, { clusterFile: firstResources(topology, datastore) }, agentFile);
   await Promise.all(machinesOf(topology, 'bird-node').map((node) => setUpBirdNode(lab, node)));
-  const watch = new ConvergenceWatch(lab, topology);
-  try {
-    const routers = [...machinesOf(topology, 'bird'), ...machinesOf(topology, 'bird-node')];
-    const nodes = machinesOf(topology, 'node');
-    const programs = [
+  const opened = store.isJoined ? await step(output, signal, `the store ${store.url}`, store.open) : [];
+  const routers = [...machinesOf(topology, 'bird'), ...machinesOf(topology, 'bird-node')];
+  const nodes = machinesOf(topology, 'node');
+  const joined = await startAndJoin(run, {
+    title: `${nodes.length} agents and ${routers.length} BIRD exchange routes`,
+    programs: () => [
       ...routers.map((router) => startBird(lab, router)),
-      ...nodes.map((node) => startAgent(lab, node, agentFile)),
-    ];
-    const lastStart = Math.max(...programs.map(({ startedAtMs }) => startedAtMs));
-    const isPointless = () => programs.some((program) => program.ended() !== undefined);
-    const title = `${nodes.length} agents and ${routers.length} BIRD exchange routes`;
-    const { lastRouteAtMs } = await step(
-      output,
-      signal,
-      title,
-      () => watch.wait(CONVERGENCE_PATIENCE_MS, isPointless, signal),
-      ({ lastRouteAtMs: last }) => (last === undefined ? styled(output, 'red', 'incomplete') : ''),
-    );
-    for (const program of programs) {
-      const end = program.ended();
-      checks.add(
-        `${program.title} of ${program.machine} runs`,
-        end === undefined ? undefined : `ended: ${end}`,
-      );
-    }
-    const convergenceSeconds = lastRouteAtMs === undefined ? undefined : (lastRouteAtMs - lastStart) / 1000;
-    checks.add('all routes in the kernels', lastRouteAtMs === undefined ? 'some never came' : undefined);
-    return { convergenceSeconds, programs };
-  } finally {
-    watch.close();
-  }
+      ...nodes.map((node) => startAgent(lab, node, agentFile, store.url)),
+    ],
+    claimants,
+    whenEntered: store.complete,
+    isUnderWay: false,
+  });
+  return { ...joined, programs: [...opened, ...joined.programs] };
 }
 
 /** Every check of a running lab, and its findings printed. */

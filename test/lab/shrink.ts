@@ -3,16 +3,16 @@ import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type ApiPeer, askApi, getPeers, getRoutes } from './api.js';
 import { Checks } from './checks.js';
-import { removeNode } from './cluster-nodes.js';
 import { expectedTables } from './convergence.js';
 import { leaverOf } from './growth.js';
 import { inside, namespaceName, namespacesOf, runCommand } from './namespaces.js';
 import { type Output, step } from './output.js';
-import { clusterFile, logFile, podrouteCommand, runtimeFolder } from './programs.js';
+import { logFile, podrouteCommand, runtimeFolder } from './programs.js';
 import { conclude, counted, type Run, type RunOptions } from './results.js';
 import { endProcesses, shrinkRig } from './rig.js';
 import { readRoutes } from './routes.js';
 import { standingLab } from './standing.js';
+import { type LabStore, storeOf } from './stores.js';
 import { machinesOf, mainAddress, type NodeMachine, type Topology } from './topology.js';
 import { dropMachine } from './topology-copy.js';
 import { verifyAgents, verifyRoutes } from './verify.js';
@@ -36,7 +36,8 @@ export async function shrinkLab(
 ): Promise<boolean> {
   const started = performance.now();
   const { lab } = options;
-  const { record, topology: before } = standingLab(options);
+  const { record, setup, topology: before } = standingLab(options);
+  const store = storeOf(lab, before, setup.datastore);
   const node = leaverOf(before, name);
   const checks = new Checks();
   await step(
@@ -48,7 +49,7 @@ export async function shrinkLab(
   );
   await step(output, signal, `podroute cleanup on ${name}`, () => cleanNode(lab, node, checks));
   const topology = await step(output, signal, 'its Node and its machines go', () =>
-    takeOut(lab, record.topologyFile, before, node),
+    takeOut(lab, store, record.topologyFile, before, node),
   );
   const goneAt = performance.now();
   const run: Run = { output, options, topology, checks, signal };
@@ -72,11 +73,14 @@ export async function shrinkLab(
  */
 export async function takeOut(
   lab: string,
+  store: LabStore,
   topologyFile: string,
   topology: Topology,
   node: NodeMachine,
 ): Promise<Topology> {
-  removeNode(clusterFile(lab), node.name);
+  // First its agent: one that lives enters itself again.
+  await endProcesses([namespaceName(lab, node.name)]);
+  await store.leave(node.name);
   const pods = machinesOf(topology, 'pod').filter((pod) => pod.node === node.name);
   await shrinkRig(
     lab,

@@ -25,8 +25,13 @@ export interface LabRecord {
 export interface NodeSetup {
   /** The bundled agent. */
   readonly agentFile: string;
+  /** The strictness of the reverse path filter: 0 off, 1 strict, 2 loose. */
   readonly rpFilter: number;
+  readonly datastore: StoreKind;
 }
+
+/** Where the cluster resources are: in a file that all agents watch, or in Redis, where nodes enter themselves. */
+export type StoreKind = 'file' | 'redis';
 
 /** A living process is at work on a lab of this name. */
 export class LabBusyError extends Error {

@@ -8,7 +8,14 @@ import { dirname, join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { labFolder, umlFolder } from './state.js';
 import type { Topology } from './topology.js';
-import { loadTopology, type MachineFile, readTopologyFile, type TopologyFile } from './topology-file.js';
+import {
+  loadTopology,
+  type MachineFile,
+  podLists,
+  readTopologyFile,
+  TopologyError,
+  type TopologyFile,
+} from './topology-file.js';
 
 const HEAD = '# The topology of this lab as it is now, written by the lab.\n\n';
 
@@ -24,7 +31,7 @@ export function topologyCopy(lab: string): string {
  * @throws TopologyError
  */
 export function copyTopology(lab: string, path: string): Topology {
-  loadTopology(path);
+  const { joining } = loadTopology(path);
   const file = readTopologyFile(path);
   const absolute = (name: string | undefined) => name && resolve(dirname(path), name);
   const machines = Object.entries(file.machines).map(([name, { config, setup, ...entry }]) => {
@@ -34,6 +41,9 @@ export function copyTopology(lab: string, path: string): Topology {
   return write(topologyCopy(lab), {
     ...file,
     cluster: resolve(dirname(path), file.cluster),
+    ...definedOnly({
+      joining: joining && { before: joining.before, ...definedOnly({ after: joining.after }) },
+    }),
     machines: Object.fromEntries(machines),
   });
 }
@@ -54,6 +64,21 @@ export function dropMachine(path: string, name: string): Topology {
       return [machine, { ...entry, ...definedOnly({ neighbors: others }) }];
     });
   return write(path, { ...file, machines: Object.fromEntries(left) });
+}
+
+/** Enters the pod subnets that nodes have claimed, in place of those in the file. @returns the topology with them */
+export function enterPodSubnets(path: string, subnets: ReadonlyMap<string, string>): Topology {
+  const file = readTopologyFile(path);
+  const machines = Object.entries(file.machines).map(([name, entry]) => {
+    const subnet = subnets.get(name);
+    if (subnet === undefined) return [name, entry];
+    const [pods, ...more] = podLists(entry);
+    if (pods === undefined || more.length > 0) {
+      throw new TopologyError(`${name} claims one pod subnet; the topology has ${podLists(entry).length}`);
+    }
+    return [name, { ...entry, pods: { ...pods, subnet } }];
+  });
+  return write(path, { ...file, machines: Object.fromEntries(machines) });
 }
 
 /** Replaces the file in one step: others may read it at any moment. */

@@ -65,10 +65,12 @@ const MachineFile = Type.Object(
   strict,
 );
 const NetworkFile = Type.Union([Type.String(), Type.Object({ prefix: Type.String(), mtu: Mtu }, strict)]);
+const Joining = Type.Object({ before: Type.String(), after: Type.Optional(Type.String()) }, strict);
 const TopologyFile = Type.Object(
   {
     description: Type.String(),
     cluster: Type.String(),
+    joining: Type.Optional(Joining),
     networks: Type.Record(Type.String({ pattern: MACHINE_NAME }), NetworkFile),
     machines: Type.Record(Type.String({ pattern: MACHINE_NAME }), MachineFile),
     sysctls: Type.Object(
@@ -147,7 +149,12 @@ export function loadTopology(path: string): Topology {
     if (strangers.length > 0) faults.push(`${machine.name}: neighbors ${strangers.join(', ')} are no nodes`);
   }
   if (faults.length > 0) throw faultsIn(path, faults);
-  return { description: file.description, clusterFile, networks, machines, sysctls: file.sysctls };
+  const { description, sysctls, joining } = file;
+  const files = joining && {
+    before: resolve(base, joining.before),
+    after: joining.after === undefined ? undefined : resolve(base, joining.after),
+  };
+  return { description, clusterFile, joining: files, networks, machines, sysctls };
 }
 
 /** The pools of the cluster, asked for the mode of a pod subnet. */
@@ -237,7 +244,8 @@ function readMachine(name: string, entry: MachineFile, context: Context): Machin
   }
 }
 
-function podLists({ pods }: MachineFile): readonly Pods[] {
+/** The pods of a machine by subnet. */
+export function podLists({ pods }: MachineFile): readonly Pods[] {
   return pods === undefined ? [] : Array.isArray(pods) ? pods : [pods];
 }
 

@@ -95,10 +95,28 @@ export interface Topology {
   readonly description: string;
   /** The cluster resources that all agents read. */
   readonly clusterFile: string;
+  /**
+   * Where nodes enter themselves: what an empty store is given before, and what when they are in it, as files; undefined:
+   * the topology has no such variant.
+   */
+  readonly joining: { readonly before: string; readonly after: string | undefined } | undefined;
   readonly networks: ReadonlyMap<string, Network>;
   readonly machines: ReadonlyMap<string, Machine>;
   /** Per kind: path under /proc/sys/net/ipv4 (`*`: every entry) -> value. */
   readonly sysctls: Readonly<Record<MachineKind, Readonly<Record<string, number>>>>;
+}
+
+/** The topology before these members have pod subnets: without their pods, and the bridges that those are behind. */
+export function withoutPods(topology: Topology, members: readonly string[]): Topology {
+  const isTheirs = ({ bridge }: Network) => bridge !== undefined && members.includes(bridge.node);
+  const networks = new Map([...topology.networks].filter(([, network]) => !isTheirs(network)));
+  const machines = [...topology.machines.values()]
+    .filter((machine) => machine.kind !== 'pod' || !members.includes(machine.node))
+    .map((machine): [string, Machine] => [
+      machine.name,
+      { ...machine, interfaces: machine.interfaces.filter(({ network }) => networks.has(network)) },
+    ]);
+  return { ...topology, networks, machines: new Map(machines) };
 }
 
 /** All machines of a kind, in the order of the file. */

@@ -7,6 +7,7 @@ import { ORDER_CONSOLE, READY_FILE } from './console-session.js';
 import type { Output } from './output.js';
 import type { RunOptions } from './results.js';
 import { labFolder, readLab, removeFolder, umlFolder, writeLab } from './state.js';
+import { firstResources } from './stores.js';
 import { copyTopology, topologyCopy } from './topology-copy.js';
 
 const TIMEOUT_MS = 240_000;
@@ -33,7 +34,7 @@ export async function runLabInUml(
   output.write(`The running kernel will not do (${shortfall}): the whole lab runs inside User-Mode Linux.\n`);
   const bundle = join(root, 'dist/lab.js');
   mkdirSync(folder, { recursive: true });
-  copyTopology(lab, options.topologyFile);
+  firstResources(copyTopology(lab, options.topologyFile), options.datastore);
   const topologyFile = topologyCopy(lab);
   const flags = flagsOf({ ...options, topologyFile }, join(folder, 'results.json'));
   const uml = startUml(
@@ -55,7 +56,8 @@ export async function runLabInUml(
   signal.addEventListener('abort', () => void stopUml(folder), { once: true });
   let kept = false;
   try {
-    writeLab({ name: lab, topologyFile, inUml: true });
+    const { agentFile, rpFilter, datastore } = options;
+    writeLab({ name: lab, topologyFile, inUml: true, nodes: { agentFile, rpFilter, datastore } });
     const { status } = await uml.result;
     collectResults(folder, 'results.json', options.jsonFile);
     // Status 2 and above: the lab itself gave up and took everything away.
@@ -111,6 +113,7 @@ function flagsOf(options: RunOptions, resultsFile: string): readonly string[] {
     ...['--topology', options.topologyFile],
     ...['--agent', options.agentFile],
     ...['--rp-filter', String(options.rpFilter)],
+    ...['--datastore', options.datastore],
     ...(options.keep ? ['--keep'] : []),
     ...(options.pairs ? ['--pairs'] : []),
     ...['--json', resultsFile],

@@ -1,7 +1,7 @@
 /** A running lab seen from inside: what its machines print themselves, and what a visitor may try. */
 import { inside, namespaceName, runCommand } from './namespaces.js';
 import { heading, type Output, styled } from './output.js';
-import { birdSocket, clusterFile, logFile, podrouteCommand } from './programs.js';
+import { birdSocket, clusterFile, fileStore, logFile, podrouteCommand } from './programs.js';
 import { machinesOf, mainAddress, sharedNetwork, type Topology } from './topology.js';
 
 /** What a command printed on a machine. */
@@ -44,7 +44,7 @@ export function printViews(output: Output, views: readonly View[]): void {
 const NEW_NODE = 'node-f';
 
 /** How to look around in a lab that was kept. */
-export function printSuggestions(output: Output, lab: string, topology: Topology): void {
+export function printSuggestions(output: Output, lab: string, topology: Topology, storeUrl: string): void {
   const [node] = machinesOf(topology, 'node');
   const [router] = machinesOf(topology, 'router');
   const [bird] = machinesOf(topology, 'bird');
@@ -61,7 +61,10 @@ export function printSuggestions(output: Output, lab: string, topology: Topology
     node && [`${enter} ${node.name} podroute routes`, 'what the agent has learned and done'],
     node && [`${enter} ${node.name} podroute routes -o json`, 'the same, as the API gives it'],
     node && [`${enter} ${node.name} cat ${logFile(lab, node.name)}`, 'the log of the agent'],
-    node && [`${enter} ${node.name} vi ${clusterFile(lab)}`, 'change the cluster; all agents follow'],
+    node &&
+      (storeUrl === fileStore(lab)
+        ? [`${enter} ${node.name} vi ${clusterFile(lab)}`, 'change the cluster; all agents follow']
+        : [`${enter} ${node.name} podroute get all`, `what is in ${storeUrl}`]),
     pod && farPod && [`${enter} ${pod.name} ping -c 3 ${mainAddress(farPod)}`, 'a pod in the other subnet'],
     router && [`${enter} ${router.name} tcpdump -ni eth0 ip proto 4`, 'watch it pass in IPIP'],
     bird && [`${enter} ${bird.name} birdc show protocols`, 'the BIRD router'],
