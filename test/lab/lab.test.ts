@@ -45,12 +45,14 @@ async function growAndShrink(enter: Enter): Promise<void> {
   };
 
   const near = await change('add', 'node-e');
-  expect(near.stdout).toContain('node-e on net-a: 192.168.1.13/24; pods 10.244.5.0/24: pod-e1 10.244.5.2');
+  expect(near.stdout).toContain('node-e on net-a: 192.168.1.13/24\n');
+  expect(near.stdout).toContain('Pods of node-e in 10.244.5.0/24: pod-e1 10.244.5.2, pod-e2 10.244.5.3\n');
   expect(near.results.convergenceSeconds).toBeGreaterThan(0);
   // From and to: 2 pods and the node with 8 pods; 2 pods with 4 nodes and the client; and among themselves.
   expect(near.results.pings).toHaveLength(2 * (2 * 8 + 2 * 4 + 8 + 2 * 1 + 1 + 2));
   const far = await change('add', 'node-f', '--network', 'net-b', '--pods', '1');
-  expect(far.stdout).toContain('node-f on net-b: 192.168.2.15/24; pods 10.244.6.0/24: pod-f1 10.244.6.2');
+  expect(far.stdout).toContain('node-f on net-b: 192.168.2.15/24\n');
+  expect(far.stdout).toContain('Pods of node-f in 10.244.6.0/24: pod-f1 10.244.6.2\n');
   expect((await enter('pod-e2', ['ping', '-c', '1', '10.244.6.2'])).stdout).toContain('ttl=62');
   expect(await lab(['add', 'node-e', ...named])).toMatchObject({
     status: 2,

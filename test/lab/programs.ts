@@ -67,6 +67,11 @@ export function stateFolder(lab: string, node: string): string {
   return join(labFolder(lab), `${node}.state`);
 }
 
+/** Where a node's agent keeps what it keeps, as its flags and those of `podroute cleanup` say it. */
+export function folderFlags(lab: string, node: string): readonly string[] {
+  return ['--run-dir', runtimeFolder(lab, node), '--state-dir', stateFolder(lab, node)];
+}
+
 export function clusterFile(lab: string): string {
   return join(labFolder(lab), 'cluster.yaml');
 }
@@ -92,8 +97,7 @@ export function startAgent(
     ...['--node-name', node.name],
     ...['--datastore', datastore],
     ...['--api', API_ADDRESS],
-    ...['--run-dir', runtimeFolder(lab, node.name)],
-    ...['--state-dir', stateFolder(lab, node.name)],
+    ...folderFlags(lab, node.name),
   ]);
 }
 

@@ -1,5 +1,6 @@
 /** One node less in a lab that runs: its agent, its entry in the cluster, its machines, and every trace on the others. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type ApiPeer, askApi, getPeers, getRoutes } from './api.js';
 import { Checks } from './checks.js';
@@ -7,11 +8,12 @@ import { expectedTables } from './convergence.js';
 import { leaverOf } from './growth.js';
 import { inside, namespaceName, namespacesOf, runCommand } from './namespaces.js';
 import { type Output, step } from './output.js';
-import { logFile, podrouteCommand, runtimeFolder } from './programs.js';
+import { folderFlags, podrouteCommand, runtimeFolder } from './programs.js';
 import { conclude, counted, type Run, type RunOptions } from './results.js';
 import { endProcesses, shrinkRig } from './rig.js';
 import { readRoutes } from './routes.js';
 import { standingLab } from './standing.js';
+import { labFolder, removeFolder } from './state.js';
 import { type LabStore, storeOf } from './stores.js';
 import { machinesOf, mainAddress, type NodeMachine, type Topology } from './topology.js';
 import { dropMachine } from './topology-copy.js';
@@ -87,9 +89,9 @@ export async function takeOut(
     topology,
     [node, ...pods].map(({ name }) => name),
   );
-  for (const path of [logFile(lab, node.name), runtimeFolder(lab, node.name)]) {
-    rmSync(path, { recursive: true, force: true });
-  }
+  // Its log and its folders; no name of a machine has a dot.
+  const files = readdirSync(labFolder(lab)).filter((entry) => entry.startsWith(`${node.name}.`));
+  for (const file of files) removeFolder(join(labFolder(lab), file));
   return dropMachine(topologyFile, node.name);
 }
 
@@ -116,7 +118,7 @@ async function cleanNode(lab: string, { name }: NodeMachine, checks: Checks): Pr
   const namespace = namespaceName(lab, name);
   if (!namespacesOf(lab).includes(namespace)) return;
   const cleanup = async (...flags: readonly string[]) => {
-    const argv = [podrouteCommand(lab), 'cleanup', '--run-dir', runtimeFolder(lab, name), ...flags];
+    const argv = [podrouteCommand(lab), 'cleanup', ...folderFlags(lab, name), ...flags];
     const { status, stdout, stderr } = await runCommand(inside(namespace, argv));
     return status === 0 ? { said: stdout } : { fault: `exit status ${status}: ${stderr.trim()}` };
   };

@@ -80,13 +80,10 @@ export function storeOf(lab: string, topology: Topology, kind: StoreKind): LabSt
         resources: () => readCluster(clusterFile(lab)),
         enter: () => {},
         leave: async (name) => {
-          // A peer of that node alone would be left without it.
-          for (const peer of peersOf(await podroute('get', 'bgppeer', '-o', 'json'), name)) {
-            await podroute('delete', 'bgppeer', peer);
-          }
-          await podroute('delete', 'node', name);
+          const { gone, hasClaims } = belongingsOf(await podroute('get', 'all', '-o', 'json'), name);
+          if (gone.length > 0) await podroute('delete', ...gone);
           // What a node has claimed stays its own until somebody says that it will not come back.
-          await podroute('ipam', 'release', '--node', name, '--force');
+          if (hasClaims) await podroute('ipam', 'release', '--node', name, '--force');
         },
       };
     }
@@ -146,11 +143,22 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** The BGPPeers in the answer of `podroute get` that name a node. */
-function peersOf(answer: string, node: string): readonly string[] {
-  const { items }: { items: readonly { metadata: { name: string }; spec: { node?: string } }[] } =
-    JSON.parse(answer);
-  return items.filter(({ spec }) => spec.node === node).map(({ metadata }) => metadata.name);
+/** What of the answer of `podroute get all` a node leaves behind: itself, the peers of it alone, its claims. */
+function belongingsOf(
+  answer: string,
+  node: string,
+): { readonly gone: readonly string[]; readonly hasClaims: boolean } {
+  const { items } = JSON.parse(answer) as {
+    items: readonly { kind: string; metadata: { name: string }; spec?: { node?: string } }[];
+  };
+  const gone = items.filter(
+    ({ kind, metadata, spec }) =>
+      (kind === 'BGPPeer' && spec?.node === node) || (kind === 'Node' && metadata.name === node),
+  );
+  return {
+    gone: gone.map(({ kind, metadata }) => `${kind}/${metadata.name}`),
+    hasClaims: items.some(({ kind, spec }) => kind === 'BlockAffinity' && spec?.node === node),
+  };
 }
 
 /** A machine that every node reaches without any pod route: the first plain router. */
