@@ -6,8 +6,9 @@ import { parseResources, type Resources } from '../../agent/resources/index.js';
 import { addNode, readCluster, removeNode } from './cluster-nodes.js';
 import { freePodSubnet, GrowthError, leaverOf, placeFor } from './growth.js';
 import { expectedOnBird } from './routes.js';
-import { machinesOf, type Topology } from './topology.js';
-import { addMachine, copyTopology, dropMachine, topologyCopy } from './topology-copy.js';
+import { firstResources } from './stores.js';
+import { machinesOf, type Topology, withoutPods } from './topology.js';
+import { addMachine, copyTopology, dropMachine, enterPodSubnets, topologyCopy } from './topology-copy.js';
 import { loadTopology } from './topology-file.js';
 
 const MESH = new URL('../../deploy/lab/mesh.yaml', import.meta.url).pathname;
@@ -181,6 +182,22 @@ describe("the lab's copy of its topology", () => {
     expect(dropMachine(path, 'node-e')).toEqual(mesh);
   });
 
+  test('takes the pod subnets that nodes have claimed', () => {
+    copyTopology(LAB, MESH);
+    const claimed = enterPodSubnets(topologyCopy(LAB), new Map([['node-a', '10.244.9.0/24']]));
+    expect(claimed.machines.get('node-a')).toMatchObject({
+      podSubnet: '10.244.9.0/24',
+      tunnelAddress: '10.244.9.0',
+    });
+    expect(claimed.machines.get('pod-a2')?.interfaces[0]?.address).toBe('10.244.9.3');
+    expect(claimed.machines.get('node-b')).toEqual(mesh.machines.get('node-b'));
+    copyTopology(LAB, VARIED);
+    const two = new Map([['node-b', '10.244.9.0/24']]);
+    expect(() => enterPodSubnets(topologyCopy(LAB), two)).toThrow(
+      'node-b claims one pod subnet; the topology has 2',
+    );
+  });
+
   test('a node that goes is no neighbour any more; what does not fit changes nothing', () => {
     copyTopology(LAB, MESH);
     const path = topologyCopy(LAB);
@@ -191,6 +208,24 @@ describe("the lab's copy of its topology", () => {
     expect(() => addMachine(path, 'node-e', wrong)).toThrow(/no network net-z/);
     expect(loadTopology(path)).toEqual(left);
     expect(readdirSync(join('/run/podroute-lab', LAB))).toEqual(['topology.yaml']);
+  });
+});
+
+describe('nodes that claim their pod subnets', () => {
+  test('have no pods and no bridge until then; the others have theirs', () => {
+    const bare = withoutPods(mesh, ['node-a']);
+    const gone = [...mesh.machines.keys()].filter((name) => !bare.machines.has(name));
+    expect(gone).toEqual(['pod-a1', 'pod-a2']);
+    expect([...mesh.networks.keys()].filter((name) => !bare.networks.has(name))).toEqual(['pods of node-a']);
+    const devices = (name: string) => bare.machines.get(name)?.interfaces.map(({ device }) => device);
+    expect([devices('node-a'), devices('node-b')]).toEqual([['eth0'], ['eth0', 'br0']]);
+  });
+
+  test('only in a topology that says what the store is given', () => {
+    expect(firstResources(mesh, 'file')).toBe(mesh.clusterFile);
+    expect(firstResources(mesh, 'redis')).toMatch(/deploy\/lab\/joining\.yaml$/);
+    const varied = loadTopology(VARIED);
+    expect(() => firstResources(varied, 'redis')).toThrow(/leave --datastore redis out/);
   });
 });
 
@@ -213,12 +248,17 @@ describe('the Nodes of the cluster file', () => {
   });
 
   test('one from the middle takes its own document alone; who is not there is left out', () => {
-    const path = file(cluster);
+    const pool = `apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: { name: node-b }
+spec: { cidr: 10.250.0.0/16, blockSize: 24 }
+`;
+    const path = file(`${cluster}---\n${pool}`);
     removeNode(path, 'node-b');
     removeNode(path, 'node-b');
     const document = /^apiVersion[^-]*?kind: Node\nmetadata: \{ name: node-b[\s\S]*?---\n/m;
     expect(names(path)).toEqual(['node-a', 'node-c', 'node-d']);
-    expect(readFileSync(path, 'utf8')).toBe(cluster.replace(document, ''));
+    expect(readFileSync(path, 'utf8')).toBe(`${cluster.replace(document, '')}---\n${pool}`);
   });
 
   test('a file with faults, or a Node inside a List, is for people to mend', () => {

@@ -18,6 +18,7 @@ import {
   prefixOf,
 } from '../../bgp/net/index.js';
 import {
+  MACHINE_NAME,
   type Machine,
   machinesOf,
   mainAddress,
@@ -51,8 +52,6 @@ export interface Place {
 }
 
 const HOST_BITS = 32;
-/** A machine's name is that of a device too: IFNAMSIZ is 16 with the zero. */
-const MACHINE_NAME = /^[a-z][a-z0-9-]{0,14}$/;
 
 /** Finds a place for a new node. @throws GrowthError */
 export function placeFor(topology: Topology, { name, network: wished, pods }: NodeWish): Place {
@@ -61,7 +60,7 @@ export function placeFor(topology: Topology, { name, network: wished, pods }: No
     (_, index) => `pod-${name.replace(/^node-/, '')}${index + 1}`,
   );
   for (const machine of [name, ...podNames]) {
-    if (!MACHINE_NAME.test(machine)) {
+    if (!new RegExp(MACHINE_NAME).test(machine)) {
       throw new GrowthError(`${machine} is no name for a machine: 1 to 15 of a-z, 0-9 and -, a letter first`);
     }
     if (topology.machines.has(machine) || topology.networks.has(machine)) {

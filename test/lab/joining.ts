@@ -44,7 +44,7 @@ export async function startAndJoin(run: Run, start: Start): Promise<Joined> {
     if (start.isUnderWay) await watch?.readBack();
     const started = start.programs();
     const isPointless = () => started.some((program) => program.ended() !== undefined);
-    const topology = claims ? await dressNodes(run, start, isPointless) : run.topology;
+    const topology = claims ? await dressNodes(run, start, started) : run.topology;
     if (watch === undefined) {
       watch = new ConvergenceWatch(options.lab, topology);
       await watch.readBack();
@@ -75,14 +75,14 @@ export async function startAndJoin(run: Run, start: Start): Promise<Joined> {
 async function dressNodes(
   { output, options: { lab, rpFilter }, topology, signal }: Run,
   { claimants, whenEntered }: Start,
-  isPointless: () => boolean,
+  programs: readonly Program[],
 ): Promise<Topology> {
   const nodes = machinesOf(topology, 'node').filter(({ name }) => claimants.includes(name));
   const claims = await step(
     output,
     signal,
     `${claimants.join(', ')} claim pod subnets`,
-    () => claimedSubnets(lab, nodes, isPointless, signal),
+    () => claimedSubnets(lab, nodes, programs, signal),
     (found) => [...found.values()].join(', '),
   );
   await whenEntered();

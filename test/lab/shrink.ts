@@ -54,7 +54,7 @@ export async function shrinkLab(
     takeOut(lab, store, record.topologyFile, before, node),
   );
   const goneAt = performance.now();
-  const run: Run = { output, options, topology, checks, signal };
+  const run: Run = { output, options: { ...options, ...setup }, topology, checks, signal };
   await counted(run, 'nothing of it on the others', () => verifyGone(run, node));
   const goneSeconds = (performance.now() - goneAt) / 1000;
   await counted(run, 'routes in every kernel', () => verifyRoutes(lab, topology, checks));

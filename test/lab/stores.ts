@@ -45,6 +45,7 @@ export interface LabStore {
 const READY_PATIENCE_MS = 20_000;
 const CLAIM_PATIENCE_MS = 60_000;
 const POLL_MS = 50;
+const LOG_LINES_SHOWN = 5;
 
 /** The store of a lab. @throws TopologyError where the topology has no place for it */
 export function storeOf(lab: string, topology: Topology, kind: StoreKind): LabStore {
@@ -110,7 +111,7 @@ export function firstResources(topology: Topology, kind: StoreKind): string {
 export async function claimedSubnets(
   lab: string,
   nodes: readonly NodeMachine[],
-  isPointless: () => boolean,
+  programs: readonly Program[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const deadline = performance.now() + CLAIM_PATIENCE_MS;
@@ -119,9 +120,12 @@ export async function claimedSubnets(
     const found = nodes.map(({ name }) => [name, claimedSubnet(lab, name)] as const);
     const claims = found.flatMap(([name, subnet]) => (subnet === undefined ? [] : [[name, subnet] as const]));
     if (claims.length === nodes.length) return new Map(claims);
-    if (isPointless() || performance.now() > deadline) {
+    const isPointless = programs.some((program) => program.ended() !== undefined);
+    if (isPointless || performance.now() > deadline) {
       const late = found.filter(([, subnet]) => subnet === undefined).map(([name]) => name);
-      throw new Error(`${late.join(', ')} did not claim a pod subnet`);
+      const logs = programs.filter(({ machine }) => late.includes(machine));
+      const words = logs.flatMap((program) => lastLines(program, LOG_LINES_SHOWN));
+      throw new Error([`${late.join(', ')} claimed no pod subnet:`, ...words].join('\n'));
     }
     await sleep(POLL_MS);
   }
@@ -173,7 +177,7 @@ async function redisReady(redis: Program): Promise<void> {
   const deadline = performance.now() + READY_PATIENCE_MS;
   while (!readFileSync(redis.logFile, 'utf8').includes('Ready to accept connections')) {
     if (redis.ended() !== undefined || performance.now() > deadline) {
-      throw new Error(`Redis does not start:\n${lastLines(redis, 5).join('\n')}`);
+      throw new Error(`Redis does not start:\n${lastLines(redis, LOG_LINES_SHOWN).join('\n')}`);
     }
     await sleep(POLL_MS);
   }

@@ -23,6 +23,7 @@ import {
   type Interface,
   type IpipMode,
   isMember,
+  MACHINE_NAME,
   type Machine,
   type Network,
   type PodSubnet,
@@ -35,7 +36,6 @@ export class TopologyError extends Error {
   readonly code = 'TOPOLOGY_INVALID';
 }
 
-const MACHINE_NAME = '^[a-z][a-z0-9-]{0,14}$'; // also a device name on the switch: IFNAMSIZ is 16 with the zero
 /** Instead of a gateway: the prefix is on the link of the first interface. */
 const ON_LINK = 'on-link';
 const HOST_BITS = 32;

@@ -6,6 +6,9 @@
  */
 import { parseCidr, parseIpv4, prefixContainsAddress, prefixOf } from '../../bgp/net/index.js';
 
+/** What a machine may be called: its name is also that of a device on the switch, and IFNAMSIZ is 16 with the zero. */
+export const MACHINE_NAME = '^[a-z][a-z0-9-]{0,14}$';
+
 /** One end of a wire. */
 export interface Interface {
   readonly device: string;
