@@ -8,7 +8,7 @@ import { expectedTables } from './convergence.js';
 import { leaverOf } from './growth.js';
 import { inside, namespaceName, namespacesOf, runCommand } from './namespaces.js';
 import { type Output, step } from './output.js';
-import { folderFlags, podrouteCommand, runtimeFolder } from './programs.js';
+import { folderFlags, podrouteCommand, runtimeFolder, stateFolder } from './programs.js';
 import { conclude, counted, type Run, type RunOptions } from './results.js';
 import { endProcesses, shrinkRig } from './rig.js';
 import { readRoutes } from './routes.js';
@@ -124,10 +124,13 @@ async function cleanNode(lab: string, { name }: NodeMachine, checks: Checks): Pr
   };
   checks.add(`podroute cleanup on ${name}`, (await cleanup()).fault);
   const again = await cleanup('--dry-run');
-  const left = again.said?.includes('There is nothing of podroute') ? undefined : again.said;
-  checks.add(`nothing of podroute on ${name}`, again.fault ?? left);
-  const folder = runtimeFolder(lab, name);
-  checks.add(`no files of the agent of ${name}`, existsSync(folder) ? `${folder} is there` : undefined);
+  const found = again.said?.includes('There is nothing of podroute') ? undefined : again.said;
+  checks.add(`nothing of podroute on ${name}`, again.fault ?? found);
+  const left = [runtimeFolder(lab, name), stateFolder(lab, name)].filter((folder) => existsSync(folder));
+  checks.add(
+    `no files of the agent of ${name}`,
+    left.length === 0 ? undefined : `${left.join(', ')} is there`,
+  );
 }
 
 /** Waits until no machine has a route or a session of a node that has gone. */
