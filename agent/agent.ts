@@ -21,7 +21,7 @@ import { machineGround, NodeDataplane } from './node-dataplane.js';
 import { NodeSpeaker, tcpGround } from './node-speaker.js';
 import { poolsInTheWay } from './notices.js';
 import { livesByBgp } from './proof-of-life.js';
-import { checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
+import { type ConfigError, checkText, formatConfigError, type ResourcesResult } from './resources/index.js';
 import { type Rival, rivalText } from './rivals.js';
 import { RuntimeFolder } from './runtime/index.js';
 import { Sources } from './sources.js';
@@ -61,6 +61,8 @@ export class Agent {
   #plan: CheckedPlan;
   /** The newest configuration, where it is right by itself and this machine or a password stands in its way. */
   #refused: ResourcesResult | undefined;
+  /** The newest configuration that is not looked at yet. */
+  #next: ResourcesResult | undefined;
   /** Changes are carried out one after the other. */
   #work: Promise<void> = Promise.resolve();
 
@@ -75,10 +77,7 @@ export class Agent {
     let runtime: RuntimeFolder | undefined;
     try {
       const first = await sources.readResources();
-      if ('errors' in first) {
-        const problem = `the cluster resources are wrong:\n${checkText(first.errors)}`;
-        throw new StartError(problem, { exitStatus: EXIT.usage });
-      }
+      if ('errors' in first) throw unusable(first.errors, sources);
       for (const warning of first.warnings) log.warn(formatConfigError(warning));
       const plan = await checkedPlan(first.resources, settings.nodeName, (wanted) =>
         sources.readSecrets(wanted),
@@ -87,7 +86,7 @@ export class Agent {
       const agent = new Agent(options, { alarms, sources, runtime }, plan);
       await agent.#begin();
       sources.follow({
-        resourcesChanged: (result) => agent.#enqueue(() => agent.#take(result)),
+        resourcesChanged: (result) => agent.#takeLater(result),
         secretsChanged: () => agent.#enqueue(() => agent.#takeSecrets()),
         isProven: (node) => livesByBgp(agent.#speaker.current, node),
       });
@@ -215,6 +214,18 @@ export class Agent {
     this.#work = this.#work.then(work);
   }
 
+  /** Where several come before the first is taken over, the last one counts. */
+  #takeLater(result: ResourcesResult): void {
+    const isOnItsWay = this.#next !== undefined;
+    this.#next = result;
+    if (isOnItsWay) return;
+    this.#enqueue(async () => {
+      const next = this.#next;
+      this.#next = undefined;
+      if (next !== undefined) await this.#take(next);
+    });
+  }
+
   /** Takes over a newly read configuration, or says why the one in force stays. */
   async #take(result: ResourcesResult): Promise<void> {
     const problem = await this.#tryToTake(result);
@@ -311,4 +322,12 @@ export class Agent {
     this.#dataplane?.setMembership(this.#plan.membership);
     this.#host?.setMembership(this.#plan.membership);
   }
+}
+
+/** A store that cannot be read is no fault of the resources. */
+function unusable(errors: readonly ConfigError[], sources: Sources): StartError {
+  const text = checkText(errors);
+  return sources.health().state === 'ok'
+    ? new StartError(`the cluster resources are wrong:\n${text}`, { exitStatus: EXIT.usage })
+    : new StartError(text);
 }

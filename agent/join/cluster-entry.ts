@@ -19,23 +19,16 @@ import {
   type Beat,
   type Datastore,
   type Registry,
-  type Sign,
   StoreError,
   type StoreHealth,
 } from '../datastore/index.js';
 import { type Candidate, detectionText } from '../detect/index.js';
 import { claimsWanted, heldBlocks } from '../ipam/index.js';
-import {
-  type ConfigError,
-  checkText,
-  formatConfigError,
-  type NodeResource,
-  type Resources,
-  type ResourcesResult,
-} from '../resources/index.js';
+import { checkText, type NodeResource, type Resources, type ResourcesResult } from '../resources/index.js';
 import { StartError } from '../start-error.js';
 import { EVERYBODY, type Presence, presenceOf, withoutAnnouncements, withoutNodes } from './presence.js';
 import { type Entry, type EntryOrder, enter, interfaceText } from './registration.js';
+import { isAbout, leftOutText, nameTakenText, nameWantedText } from './sentences.js';
 
 export interface ClusterEntryOptions {
   readonly datastore: Datastore;
@@ -103,28 +96,29 @@ export class ClusterEntry {
    * @throws StartError where this node cannot be entered, and is not known from before either
    */
   async start(): Promise<ResourcesResult> {
-    const { datastore } = this.#options;
-    this.#newest = await datastore.start({
+    const { datastore, nodeName } = this.#options;
+    const first = await datastore.start({
       resourcesChanged: (result) => this.#heard(result),
       healthChanged: (health) => this.#healthChanged(health),
       heldBack: (found) => {
-        if (!found.some(({ kind, name }) => kind === 'Node' && name === this.#options.nodeName))
-          this.#enterLater();
+        if (!found.some(({ kind, name }) => kind === 'Node' && name === nodeName)) this.#enterLater();
       },
     });
-    if ('errors' in this.#newest) return this.#newest;
+    if ('errors' in first) return first;
+    this.#newest = first;
+    const isKnown = this.#ownIn(first) !== undefined;
     try {
-      await this.#place(this.#newest.resources);
+      await this.#place(first.resources);
       await this.#beatOnce();
       const holder = this.#beat?.holder;
-      if (holder !== undefined) throw new StartError(this.#nameTaken(holder), { exitStatus: EXIT.usage });
-      await this.#enterAtStart();
+      if (holder !== undefined) {
+        throw new StartError(nameTakenText(nodeName, holder.address), { exitStatus: EXIT.usage });
+      }
+      await this.#enterAtStart(isKnown);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      if (this.#ownIn(this.#newest) === undefined) {
-        throw new StartError(
-          `Node/${this.#options.nodeName} is not entered yet, and cannot be: ${error.message}`,
-        );
+      if (!isKnown) {
+        throw new StartError(`Node/${nodeName} is not entered yet, and cannot be: ${error.message}`);
       }
       this.#options.log.warn(
         { reason: error.message },
@@ -134,12 +128,13 @@ export class ClusterEntry {
     this.#isEntering = false;
     this.#scheduleBeat();
     if (this.#isAmiss()) this.#enterLater();
-    return this.#view();
+    // What is wrong by now, the agent is told behind this.
+    return this.#view('errors' in this.#newest ? first : this.#newest);
   }
 
   /** Addresses or interfaces of this machine are others than before. */
   addressesChanged(): void {
-    this.#enterLater();
+    this.#enqueue(() => this.#look());
   }
 
   status(): EntryStatus {
@@ -162,7 +157,7 @@ export class ClusterEntry {
     this.#newest = result;
     this.#echo?.();
     this.#judge();
-    this.#options.onChange(this.#view());
+    this.#options.onChange(this.#view(result));
     if (this.#isAmiss()) this.#enterLater();
   }
 
@@ -173,19 +168,19 @@ export class ClusterEntry {
     this.#options.onHealth(health);
   }
 
-  /** What this node goes by. */
-  #view(): ResourcesResult {
+  /** What this node goes by, of what the store has. */
+  #view(result: ResourcesResult): ResourcesResult {
     const { nodeName } = this.#options;
-    if ('errors' in this.#newest) return this.#newest;
-    const { resources, leftOut } = this.#newest;
+    if ('errors' in result) return result;
+    const { resources, leftOut } = result;
     this.#options.alarms.set('left out', leftOut.map(leftOutText));
-    const own = this.#ownIn(this.#newest) ?? this.#own;
+    const own = this.#ownIn(result) ?? this.#own;
     this.#own = own;
     const isLeftOut = leftOut.some((error) => isAbout(error, nodeName));
     this.#isSilenced = own !== undefined && (isLeftOut || this.#beat?.holder !== undefined);
     const present = withoutNodes(resources, this.#presence.gone);
     return {
-      ...this.#newest,
+      ...result,
       resources: this.#isSilenced && own !== undefined ? withoutAnnouncements(present, own) : present,
     };
   }
@@ -197,9 +192,13 @@ export class ClusterEntry {
 
   // --- Entering ---
 
-  async #enterAtStart(): Promise<void> {
+  /** @param isKnown the node was entered before: what stands in the way now is an alarm, and it goes on as it was */
+  async #enterAtStart(isKnown: boolean): Promise<void> {
     const entry = await this.#enter();
-    if (entry.outcome === 'refused') throw new StartError(entry.problem, { exitStatus: EXIT.usage });
+    if (entry.outcome === 'refused') {
+      if (isKnown) return;
+      throw new StartError(entry.problem, { exitStatus: EXIT.usage });
+    }
     const { nodeName, datastore } = this.#options;
     const lacks = (): string | undefined => {
       if ('errors' in this.#newest) return checkText(this.#newest.errors);
@@ -338,7 +337,7 @@ export class ClusterEntry {
     for (const name of presence.gone) {
       if (!this.#presence.gone.has(name)) log.info({ node: name }, 'a node is back in the mesh');
     }
-    const view = this.#view();
+    const view = this.#view(this.#newest);
     if (!isDeepStrictEqual(presence.gone, this.#presence.gone) || isSilenced !== this.#isSilenced)
       onChange(view);
   }
@@ -347,17 +346,9 @@ export class ClusterEntry {
     const { nodeName, alarms } = this.#options;
     const { holder, rival } = this.#beat ?? {};
     alarms.set('name', [
-      ...(holder === undefined ? [] : [this.#nameTaken(holder)]),
-      ...(rival === undefined
-        ? []
-        : [
-            `another machine (${rival.address}) calls itself ${nodeName} too and is kept out; start it with another --node-name`,
-          ]),
+      ...(holder === undefined ? [] : [nameTakenText(nodeName, holder.address)]),
+      ...(rival === undefined ? [] : [nameWantedText(nodeName, rival.address)]),
     ]);
-  }
-
-  #nameTaken({ address }: Sign): string {
-    return `another machine (${address}) is called ${this.#options.nodeName} and its agent lives: this one announces nothing; give each machine a name of its own with --node-name`;
   }
 
   // --- Addresses ---
@@ -391,13 +382,4 @@ export class ClusterEntry {
       }
     });
   }
-}
-
-/** `Node/vm1` or a field of it. */
-function isAbout({ path }: ConfigError, nodeName: string): boolean {
-  return path === `Node/${nodeName}` || path.startsWith(`Node/${nodeName} `);
-}
-
-function leftOutText(error: ConfigError): string {
-  return `left out until it is put right: ${formatConfigError(error)}`;
 }

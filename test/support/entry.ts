@@ -34,11 +34,17 @@ export class EnteringNode {
   /** Nodes that BGP shows to be alive. */
   readonly proven = new Set<string>();
 
-  constructor(cluster: EntryCluster, name: string, address: string, instance: string) {
+  constructor(
+    cluster: EntryCluster,
+    name: string,
+    address: string,
+    instance: string,
+    client: MemoryDatastore,
+  ) {
     const log = pino({ level: 'silent' });
     this.name = name;
     this.address = address;
-    this.client = cluster.store.client();
+    this.client = client;
     this.alarms = new Alarms(cluster.clock, log);
     this.entry = new ClusterEntry({
       datastore: this.client,
@@ -104,9 +110,9 @@ export class EntryCluster {
   #instances = 0;
 
   /** A machine whose agent is not started yet. */
-  node(name: string, address: string): EnteringNode {
+  node(name: string, address: string, client = this.store.client()): EnteringNode {
     this.#instances += 1;
-    const node = new EnteringNode(this, name, address, `run-${this.#instances}`);
+    const node = new EnteringNode(this, name, address, `run-${this.#instances}`, client);
     this.#nodes.push(node);
     return node;
   }

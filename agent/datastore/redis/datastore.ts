@@ -131,7 +131,8 @@ export class RedisDatastore implements Datastore {
   /** Waits a while for the store; without it the snapshot is the first state, and without that the reason. */
   async start(follower: StoreFollower): Promise<ResourcesResult> {
     this.#follower = follower;
-    this.#inForce.setSnapshot(await this.#snapshot?.read());
+    const snapshot = await this.#snapshot?.read();
+    this.#inForce.setSnapshot(snapshot);
     const firstRead = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#options.startWaitMs);
       this.#onFirstRead = () => {
@@ -143,7 +144,11 @@ export class RedisDatastore implements Datastore {
     await firstRead;
     const { held } = this.#inForce;
     if (held === undefined) return { errors: [this.#startError()] };
-    return this.#tell(held);
+    const first = this.#tell(held);
+    if (snapshot === undefined || !('errors' in first)) return first;
+    // What is wrong by now was right before: who starts anew goes on with that, as it would have without an end.
+    queueMicrotask(() => this.#follower?.resourcesChanged(first));
+    return parseState(snapshot);
   }
 
   health(): StoreHealth {
@@ -277,7 +282,7 @@ export class RedisDatastore implements Datastore {
 
   /** What the follower knows from now on. */
   #tell(state: StoreState): ResourcesResult {
-    const result = parseDocuments(inOrder(state.entries.values()).map(({ document }) => document));
+    const result = parseState(state);
     this.#told = state;
     this.#isToldGood = 'resources' in result;
     const isSnapshot = this.#inForce.found === undefined;
@@ -310,4 +315,8 @@ export class RedisDatastore implements Datastore {
     this.#health = { state, reason, sinceMs, notes };
     this.#follower?.healthChanged(this.#health);
   }
+}
+
+function parseState({ entries }: StoreState): ResourcesResult {
+  return parseDocuments(inOrder(entries.values()).map(({ document }) => document));
 }

@@ -99,6 +99,18 @@ describe('while Redis is away', () => {
 });
 
 describe('beside what Redis has', () => {
+  test('something wrong: the start has the last good state, and is told of the wrong one', async () => {
+    const store = clients.open(server.url);
+    await makeSnapshot();
+    await store.commit([change(resource('BGPPeer', 'wrong', { peerIP: 'nonsense' })), change(nodeOf(4))]);
+    const followed = new FollowedStore(clients.open(server.url, { snapshotFile }));
+    const first = await followed.start();
+    expect('resources' in first && first.resources.nodes.map(({ name }) => name)).toEqual(NAMES);
+    await until('the wrong state is told', () => 'errors' in followed.newest);
+    await store.commit([change('BGPPeer/wrong')]);
+    await followed.hasNodes(...NAMES, 'node-4');
+  });
+
   test('nothing: Redis gets it back', async () => {
     await makeSnapshot();
     await server.ask('FLUSHALL');

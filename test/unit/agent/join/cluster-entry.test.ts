@@ -1,6 +1,7 @@
 /** A node in a cluster that nodes enter themselves into: entering, names, addresses, silence, a store that goes away. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BEAT_MS, type EnteringNode, EntryCluster, TIMEOUT_MS } from '../../../support/entry.js';
+import { must } from '../../../support/machine.js';
 
 describe('a node that enters itself', () => {
   let cluster: EntryCluster;
@@ -223,6 +224,31 @@ describe('a node that enters itself', () => {
       await cluster.pass(2 * BEAT_MS);
       expect(a.nodes).toEqual(['a', 'b']);
     });
+  });
+
+  test('resources that have become wrong keep nobody from starting who was entered before', async () => {
+    const a = await start('a', '192.168.1.11');
+    const right = a.states.at(-1);
+    await a.entry.stop();
+    await cluster.apply('IPPool', 'rest', { cidr: '10.244.8.0/24' });
+    /** As a store that has kept the last right state for its next start. */
+    const client = cluster.store.client();
+    const startNow = client.start.bind(client);
+    client.start = async (follower) => {
+      const now = await startNow(follower);
+      queueMicrotask(() => follower.resourcesChanged(now));
+      return must(right);
+    };
+    const again = await cluster.node('a', '192.168.1.11', client).start();
+    expect(again.blocks).toEqual(['10.244.0.0/24']);
+    expect(again.alarmTexts.join()).toContain('keep pools apart');
+    await expect(start('b', '192.168.1.12')).resolves.toMatchObject({
+      states: [{ errors: [expect.anything()] }],
+    });
+    await cluster.remove('IPPool', 'rest');
+    await cluster.pass(2 * BEAT_MS);
+    expect(again.alarmTexts).toEqual([]);
+    expect(again.blocks).toEqual(['10.244.0.0/24']);
   });
 
   test('a store that is away at the start stops only who is not known in it', async () => {
