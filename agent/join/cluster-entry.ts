@@ -19,6 +19,7 @@ import {
   type Beat,
   type Datastore,
   type Registry,
+  type Sign,
   StoreError,
   type StoreHealth,
 } from '../datastore/index.js';
@@ -28,7 +29,7 @@ import { checkText, type NodeResource, type Resources, type ResourcesResult } fr
 import { StartError } from '../start-error.js';
 import { EVERYBODY, type Presence, presenceOf, withoutAnnouncements, withoutNodes } from './presence.js';
 import { type Entry, type EntryOrder, enter, interfaceText } from './registration.js';
-import { isAbout, leftOutText, nameTakenText, nameWantedText } from './sentences.js';
+import { isAbout, leftOutText, nameTakenText, nameWantedText, sameAddressText } from './sentences.js';
 
 export interface ClusterEntryOptions {
   readonly datastore: Datastore;
@@ -343,8 +344,16 @@ export class ClusterEntry {
   }
 
   #tellOfNames(): void {
-    const { nodeName, alarms } = this.#options;
-    const { holder, rival } = this.#beat ?? {};
+    const { nodeName, alarms, beatMs } = this.#options;
+    if (this.#beat === undefined) return;
+    const { holder, rival, signs, nowMs } = this.#beat;
+    const address = this.#address === undefined ? '' : formatIpAddress(this.#address.address);
+    const isDouble = ([name, sign]: readonly [string, Sign]) =>
+      name !== nodeName && sign.address === address && nowMs - sign.atMs < MISSED_BEATS * beatMs;
+    alarms.set(
+      'address',
+      [...signs].filter(isDouble).map(([name]) => sameAddressText(name, address)),
+    );
     alarms.set('name', [
       ...(holder === undefined ? [] : [nameTakenText(nodeName, holder.address)]),
       ...(rival === undefined ? [] : [nameWantedText(nodeName, rival.address)]),

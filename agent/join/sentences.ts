@@ -19,6 +19,11 @@ export function nameTakenText(nodeName: string, address: string): string {
   return `another machine (${address}) is called ${nodeName} and its agent lives: this one announces nothing; give each machine a name of its own with --node-name`;
 }
 
+/** Only one of them is in the mesh; the other one was refused, or is left out. */
+export function sameAddressText(nodeName: string, address: string): string {
+  return `another machine, which calls itself ${nodeName}, has the address ${address} of this one too; give each machine its own`;
+}
+
 /** @param address where the one that is kept out is */
 export function nameWantedText(nodeName: string, address: string): string {
   return `another machine (${address}) calls itself ${nodeName} too and is kept out; start it with another --node-name`;

@@ -106,7 +106,7 @@ describe('machines that join by themselves', () => {
     );
   });
 
-  test('an address that is in use is refused with the remedy', async () => {
+  test('an address that is in use is refused with the remedy, and the one who has it says so', async () => {
     mesh.node('d').machine.ip('address', 'add', '192.0.2.3/32', 'dev', 'lo');
     const run = mesh.podroute('d', [
       'agent',
@@ -123,6 +123,11 @@ describe('machines that join by themselves', () => {
       '192.0.2.3 is the address of Node/c already, so that Node/d cannot be entered with it',
     );
     expect(run.status).toBe(2);
+    await until('the other one says so', async () =>
+      (await mesh.node('c').agent.status()).alarms.some(({ text }) =>
+        text.startsWith('another machine, which calls itself d, has the address 192.0.2.3'),
+      ),
+    );
     mesh.node('d').machine.ip('address', 'delete', '192.0.2.3/32', 'dev', 'lo');
   });
 

@@ -66,12 +66,18 @@ describe('a node that enters itself', () => {
     expect(cluster.store.revision).toBe(revision);
   });
 
-  test('an address that another node has is refused with the remedy, and nothing is written', async () => {
-    await start('a', '192.168.1.11');
+  test('an address that another node has is refused with the remedy, nothing is written, and both say so', async () => {
+    const a = await start('a', '192.168.1.11');
     await expect(start('b', '192.168.1.11')).rejects.toThrow(
       '192.168.1.11 is the address of Node/a already, so that Node/b cannot be entered with it',
     );
     expect(await stored('Node', 'b')).toBeUndefined();
+    await cluster.pass(BEAT_MS);
+    expect(a.alarmTexts).toEqual([
+      'another machine, which calls itself b, has the address 192.168.1.11 of this one too; give each machine its own',
+    ]);
+    await cluster.pass(4 * BEAT_MS);
+    expect(a.alarmTexts).toEqual([]);
   });
 
   test('a machine without an address is refused', async () => {
