@@ -6,7 +6,7 @@ import { ApiError, type ApiPeer, askApi, getPeers, getRoutes } from './api.js';
 import { Checks } from './checks.js';
 import { expectedTables } from './convergence.js';
 import { leaverOf } from './growth.js';
-import { inside, namespaceName, namespacesOf, runCommand } from './namespaces.js';
+import { inside, mustRun, namespaceName, namespacesOf, runCommand } from './namespaces.js';
 import { type Output, step } from './output.js';
 import { folderFlags, podrouteCommand, runtimeFolder, stateFolder } from './programs.js';
 import { conclude, counted, type Run, type RunOptions } from './results.js';
@@ -113,23 +113,22 @@ async function endAgent(lab: string, { name }: NodeMachine): Promise<boolean> {
   return peers !== undefined;
 }
 
-/** Leaves nothing of the agent: a second run must find nothing. */
+/** Leaves nothing of the agent, which is looked for in the kernel and on disk. */
 async function cleanNode(lab: string, { name }: NodeMachine, checks: Checks): Promise<void> {
   const namespace = namespaceName(lab, name);
   if (!namespacesOf(lab).includes(namespace)) return;
-  const cleanup = async (...flags: readonly string[]) => {
-    const argv = [podrouteCommand(lab), 'cleanup', ...folderFlags(lab, name), ...flags];
-    const { status, stdout, stderr } = await runCommand(inside(namespace, argv));
-    return status === 0 ? { said: stdout } : { fault: `exit status ${status}: ${stderr.trim()}` };
-  };
-  checks.add(`podroute cleanup on ${name}`, (await cleanup()).fault);
-  const again = await cleanup('--dry-run');
-  const found = again.said?.includes('There is nothing of podroute') ? undefined : again.said;
-  checks.add(`nothing of podroute on ${name}`, again.fault ?? found);
-  const left = [runtimeFolder(lab, name), stateFolder(lab, name)].filter((folder) => existsSync(folder));
+  const argv = [podrouteCommand(lab), 'cleanup', ...folderFlags(lab, name)];
+  const { status, stderr } = await runCommand(inside(namespace, argv));
+  const fault = status === 0 ? undefined : `exit status ${status}: ${stderr.trim()}`;
+  checks.add(`podroute cleanup on ${name}`, fault);
+  const show = (...words: readonly string[]) => mustRun(['ip', '-o', '-netns', namespace, ...words]);
+  const left = `${await show('route', 'show', 'table', 'all', 'proto', '179')}${await show('link', 'show', 'type', 'ipip')}`;
+  const ours = left.split('\n').filter((line) => line !== '' && !line.includes('tunl0@'));
+  checks.add(`nothing of podroute in the kernel of ${name}`, ours.length === 0 ? undefined : ours.join('; '));
+  const files = [runtimeFolder(lab, name), stateFolder(lab, name)].filter((folder) => existsSync(folder));
   checks.add(
     `no files of the agent of ${name}`,
-    left.length === 0 ? undefined : `${left.join(', ')} is there`,
+    files.length === 0 ? undefined : `${files.join(', ')} is there`,
   );
 }
 
