@@ -154,10 +154,9 @@ async function clean(settings: AgentSettings, dryRun: boolean): Promise<readonly
   ];
   const stateFiles = ownStateFiles(stateDir);
   const configurations = cniConfDir === undefined ? [] : configurationsIn(cniConfDir);
-  const fileLines = [
-    ...[...files.map(fileLine), ...folderLines(runDir, files)],
-    ...[...stateFiles.map(fileLine), ...folderLines(stateDir, stateFiles)],
-  ];
+  const runLines = [...files.map(fileLine), ...folderLines(runDir, files)];
+  const stateLines = [...stateFiles.map(fileLine), ...folderLines(stateDir, stateFiles)];
+  const fileLines = [...runLines, ...stateLines];
   if (dryRun) {
     const store: SettingStore = { ...readOnlyStore(runDir), save: () => undefined };
     const items = await cleanUp(partsOf(settings, store), true);
@@ -173,8 +172,7 @@ async function clean(settings: AgentSettings, dryRun: boolean): Promise<readonly
       return [...items, ...removed];
     }
     folder.dissolve(files);
-    dissolveStateFolder(stateDir);
-    return [...items, ...removed, ...fileLines];
+    return [...items, ...removed, ...runLines, ...removeState(stateDir, stateLines)];
   } catch (error) {
     // Refused: then not even our own lock is left.
     if (fileLines.length === 0) folder.dissolve();
@@ -218,6 +216,17 @@ function removeFile(path: string): Line {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;
     return { kind: 'file', what: path, outcome: 'failed', reason: error.message };
+  }
+}
+
+/** @param lines what is told of it where all goes well */
+function removeState(folder: string, lines: readonly Line[]): readonly Line[] {
+  try {
+    dissolveStateFolder(folder);
+    return lines;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return [{ kind: 'folder', what: folder, outcome: 'failed', reason: error.message }];
   }
 }
 

@@ -75,7 +75,6 @@ async function growAndShrink(enter: Enter): Promise<void> {
   await change('remove', 'node-f');
   expect(await enter('pod-e1', ['true'])).toMatchObject({ status: 2 });
   expect(await inventory()).toBe(before);
-  expect((await change('check')).results.pings).toHaveLength(136);
 }
 
 describe('npm run lab', () => {

@@ -255,6 +255,17 @@ describe('once it is stopped', () => {
     expect(existsSync(theirs)).toBe(true);
   });
 
+  test('a state that cannot be removed is said, and the rest goes', () => {
+    const state = join(agent.folder, 'state');
+    // A folder where the file should be: no unlink removes that, whoever asks.
+    mkdirSync(join(state, 'datastore.json'), { recursive: true });
+    const { status, stdout, stderr } = cleanup();
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(new RegExp(`^failed folder ${state}: .*datastore\\.json`, 'm'));
+    expect(status).toBe(1);
+    rmSync(state, { recursive: true });
+  });
+
   test('a second run finds nothing', () => {
     const { status, stdout } = cleanup();
     expect(stdout).toBe('There is nothing of podroute on this machine.\n');
