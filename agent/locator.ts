@@ -7,7 +7,7 @@
  * cable must not make a node call itself by another name.
  */
 import type { AgentSettings } from './config/index.js';
-import { type Detection, detectAddress } from './detect/index.js';
+import { type Candidate, type Detection, detectAddress } from './detect/index.js';
 import type { Place } from './join/index.js';
 import type { NodeResource, Resources } from './resources/index.js';
 import { hasAddress } from './start-error.js';
@@ -15,7 +15,7 @@ import { hasAddress } from './start-error.js';
 export class Locator {
   readonly #settings: Pick<AgentSettings, 'ip' | 'ip6' | 'tunnelDevice'>;
   /** A method that an operator has named is asked at every start, and from then on when the address is gone. */
-  #isPlaced = false;
+  #placed: Candidate | undefined;
 
   constructor(settings: Pick<AgentSettings, 'ip' | 'ip6' | 'tunnelDevice'>) {
     this.#settings = settings;
@@ -26,7 +26,7 @@ export class Locator {
     const context = { pools, tunnelDevice };
     const ipv4 =
       (await this.#kept(entered, context)) ?? (await detectAddress(ip, { ...context, family: 'ipv4' }));
-    if ('chosen' in ipv4) this.#isPlaced = true;
+    if ('chosen' in ipv4) this.#placed = ipv4.chosen;
     if (ip6 === undefined) return { ipv4 };
     return { ipv4, ipv6: await detectAddress(ip6, { ...context, family: 'ipv6' }) };
   }
@@ -36,11 +36,16 @@ export class Locator {
     context: { readonly pools: Resources['pools']; readonly tunnelDevice: string },
   ): Promise<Detection | undefined> {
     const { ip } = this.#settings;
-    const isFree = ip.type === 'first-found' || (this.#isPlaced && ip.type !== 'address');
+    const isFree = ip.type === 'first-found' || (this.#placed !== undefined && ip.type !== 'address');
     const address = entered?.ipv4;
     if (!isFree || address === undefined || !(await hasAddress(address.address))) return undefined;
     const kept = await detectAddress({ type: 'address', address }, { ...context, family: 'ipv4' });
     if ('problem' in kept) return kept;
-    return { ...kept, chosen: { ...kept.chosen, reason: 'entered before, and still of this machine' } };
+    const isSame = this.#placed?.address === address.address;
+    const reason = isSame ? this.#placed?.reason : undefined;
+    return {
+      ...kept,
+      chosen: { ...kept.chosen, reason: reason ?? 'entered before, and still of this machine' },
+    };
   }
 }

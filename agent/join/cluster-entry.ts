@@ -109,12 +109,10 @@ export class ClusterEntry {
     this.#newest = first;
     const isKnown = this.#ownIn(first) !== undefined;
     try {
-      await this.#place(first.resources);
-      await this.#beatOnce();
-      const holder = this.#beat?.holder;
-      if (holder !== undefined) {
-        throw new StartError(nameTakenText(nodeName, holder.address), { exitStatus: EXIT.usage });
-      }
+      const problem = await this.#place(first.resources);
+      // Without an address there is nothing to be called by, and no sign to give.
+      if (problem !== undefined && !isKnown) throw new StartError(problem, { exitStatus: EXIT.usage });
+      await this.#takeName();
       await this.#enterAtStart(isKnown);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -192,6 +190,24 @@ export class ClusterEntry {
   }
 
   // --- Entering ---
+
+  /**
+   * A machine that has gone leaves its name to the next one. Whoever else has it shows that while we wait.
+   * @throws StartError where somebody has our name and lives, and StoreError
+   */
+  async #takeName(): Promise<void> {
+    const { clock, beatMs, nodeName } = this.#options;
+    await this.#beatOnce();
+    for (let seen = this.#beat?.holder; seen !== undefined; ) {
+      await new Promise<void>((resolve) => clock.setTimer(beatMs / 2, resolve));
+      await this.#beatOnce();
+      const holder = this.#beat?.holder;
+      if (holder !== undefined && holder.atMs > seen.atMs) {
+        throw new StartError(nameTakenText(nodeName, holder.address), { exitStatus: EXIT.usage });
+      }
+      seen = holder;
+    }
+  }
 
   /** @param isKnown the node was entered before: what stands in the way now is an alarm, and it goes on as it was */
   async #enterAtStart(isKnown: boolean): Promise<void> {
@@ -362,20 +378,20 @@ export class ClusterEntry {
 
   // --- Addresses ---
 
-  /** Looks where this machine is. @returns false where that is unknown */
-  async #place(resources: Resources): Promise<boolean> {
+  /** Looks where this machine is. @returns why that is unknown */
+  async #place(resources: Resources): Promise<string | undefined> {
     const own = resources.nodes.find(({ name }) => name === this.#options.nodeName);
     const { ipv4 } = await this.#options.locate(resources, own ?? this.#own);
-    if ('problem' in ipv4) return false;
+    if ('problem' in ipv4) return ipv4.problem;
     this.#address = ipv4.chosen;
-    return true;
+    return undefined;
   }
 
   /** What no event has told: the address may be another one by now. */
   async #look(): Promise<void> {
     if ('errors' in this.#newest) return;
-    const isPlaced = await this.#place(this.#newest.resources);
-    const hasMoved = isPlaced && this.#address?.address !== this.#entry?.address.address;
+    const problem = await this.#place(this.#newest.resources);
+    const hasMoved = problem === undefined && this.#address?.address !== this.#entry?.address.address;
     if (hasMoved || this.#isAmiss()) await this.#enter();
   }
 

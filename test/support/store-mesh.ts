@@ -32,8 +32,15 @@ export class StoreMesh {
   readonly nodes: ReadonlyMap<string, StoreNode>;
   readonly #running = new Set<string>();
 
-  /** @param names the first one is 192.0.2.1 */
-  constructor(names: readonly string[], flags: readonly string[]) {
+  /**
+   * @param names the first one is 192.0.2.1
+   * @param own what single agents have beside the flags of all
+   */
+  constructor(
+    names: readonly string[],
+    flags: readonly string[],
+    own: Readonly<Record<string, readonly string[]>> = {},
+  ) {
     const addresses = [STORE_HOST, ...names.map((_name, index) => index + 1)];
     const [store, ...machines] = Namespace.bridged(
       'store',
@@ -46,7 +53,13 @@ export class StoreMesh {
         const machine = must(machines[index]);
         const folder = join(this.folder, name);
         mkdirSync(folder);
-        const agent = new AgentProcess(machine, folder, name, flags, this.redis.url);
+        const agent = new AgentProcess(
+          machine,
+          folder,
+          name,
+          [...flags, ...(own[name] ?? [])],
+          this.redis.url,
+        );
         return [name, { name, host: index + 1, machine, agent }];
       }),
     );

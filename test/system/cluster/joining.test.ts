@@ -13,7 +13,9 @@ describe('machines that join by themselves', () => {
     JSON.parse(mesh.podroute('a', ['get', kind, name, '-o', 'json']).stdout);
 
   beforeAll(async () => {
-    mesh = new StoreMesh(['a', 'b', 'c', 'd'], ['--node-timeout', '10']);
+    mesh = new StoreMesh(['a', 'b', 'c', 'd'], ['--node-timeout', '10'], {
+      d: ['--ip', 'can-reach=192.0.2.1'],
+    });
     // As on any machine with containers: an address that comes first, and is nobody's to reach.
     mesh
       .node('a')
@@ -106,6 +108,15 @@ describe('machines that join by themselves', () => {
     );
   });
 
+  test('a machine where the method finds no address is refused, and told what there is', () => {
+    const flags = ['--node-name', 'd', '--ip', 'cidr=10.99.0.0/16', '--dataplane', 'off'];
+    const run = mesh.podroute('d', ['agent', ...flags, '--api', 'unix:/run/podroute-none.sock']);
+    expect(run.stderr).toMatch(
+      /no address of this node was found by cidr: there is .*192\.0\.2\.4\/24 of eth0/,
+    );
+    expect(run.status).toBe(2);
+  });
+
   test('an address that is in use is refused with the remedy, and the one who has it says so', async () => {
     mesh.node('d').machine.ip('address', 'add', '192.0.2.3/32', 'dev', 'lo');
     const run = mesh.podroute('d', [
@@ -145,6 +156,8 @@ describe('machines that join by themselves', () => {
     expect((await mesh.node('a').agent.peers()).map(({ name }) => name)).toEqual(['mesh/b']);
     await mesh.start('d');
     expect(await mesh.subnetsOf('d')).not.toEqual(before);
+    const { cluster } = await mesh.node('d').agent.status();
+    expect(cluster?.address).toMatchObject({ reason: 'the source towards 192.0.2.1' });
     await mesh.start('c');
     expect(await mesh.subnetsOf('c')).toEqual(before);
     await mesh.agreed('when it is back');

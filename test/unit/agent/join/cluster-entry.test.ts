@@ -89,10 +89,11 @@ describe('a node that enters itself', () => {
   describe('its name', () => {
     test('is refused to another machine while it lives, and both say so', async () => {
       const a = await start('a', '192.168.1.11');
-      await expect(start('a', '192.168.1.99')).rejects.toThrow(
+      const refused = expect(start('a', '192.168.1.99')).rejects.toThrow(
         'another machine (192.168.1.11) is called a and its agent lives',
       );
       await cluster.pass(2 * BEAT_MS);
+      await refused;
       expect(a.alarmTexts).toEqual([
         'another machine (192.168.1.99) calls itself a too and is kept out; start it with another --node-name',
       ]);
@@ -102,8 +103,9 @@ describe('a node that enters itself', () => {
     test('is free again soon after it fell silent: a machine made anew may have another address', async () => {
       const a = await start('a', '192.168.1.11');
       await a.entry.stop();
+      const starting = start('a', '192.168.1.99');
       await cluster.pass(4 * BEAT_MS);
-      const again = await start('a', '192.168.1.99');
+      const again = await starting;
       expect(again.addressOf('a')).toBe('192.168.1.99');
       expect(again.blocks).toEqual(a.blocks);
     });
