@@ -92,7 +92,12 @@ export class StoreMesh {
       encoding: 'utf8',
       input,
       timeout: PATIENCE_MS,
-      env: { ...process.env, PODROUTE_DATASTORE: this.redis.url },
+      env: {
+        ...process.env,
+        PODROUTE_DATASTORE: this.redis.url,
+        PODROUTE_RUN_DIR: join(this.folder, 'run'),
+        PODROUTE_STATE_DIR: join(this.folder, 'state'),
+      },
     });
   }
 
