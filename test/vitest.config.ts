@@ -1,6 +1,7 @@
 // The test suites, by what they need: `unit` runs anywhere, `cluster` and `system` use the real machine (packages, namespaces),
 // `rig` whole labs on a kernel that has ipip, in User-Mode Linux where this one does not.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = new URL('..', import.meta.url).pathname;
 /** Of the kernel's tests those that go to User-Mode Linux where this kernel has no ipip. */
@@ -11,9 +12,34 @@ const CLUSTER = [
   'test/system/{change,cni,ipam,ipam-claims}.test.ts',
 ];
 
+/** The files that take minutes, the longest first: one that is begun last keeps everybody waiting. */
+const LONGEST = [
+  'test/traffic/traffic.test.ts',
+  'test/lab/walk/walk.test.ts',
+  'test/lab/lab.test.ts',
+  'test/traffic/changes.test.ts',
+  'test/lab/redis-lab.test.ts',
+  ...TUNNEL,
+  'test/system/cluster/chaos.test.ts',
+  'test/system/cluster/joining.test.ts',
+  'test/system/cni.test.ts',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification) => {
+      const rank = LONGEST.findIndex((path) => moduleId.endsWith(`/${path}`));
+      return rank < 0 ? LONGEST.length : rank;
+    };
+    const groupOf = ({ project }: TestSpecification) => project.config.sequence.groupOrder;
+    return (await super.sort(files)).sort((a, b) => groupOf(a) - groupOf(b) || rankOf(a) - rankOf(b));
+  }
+}
+
 export default defineConfig({
   root,
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         root,
