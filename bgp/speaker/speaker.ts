@@ -172,22 +172,15 @@ export class Speaker {
 
   /**
    * Makes this node a route reflector of this cluster (RFC 4456); undefined: of none. One that was, goes on reflecting
-   * for a while. Comes before the `setPeers` that says who is a client.
+   * for a while, under its own identifier: who reflects for the cluster from now on must be heard, and is not where its
+   * CLUSTER_LIST has our cluster id. Comes before the `setPeers` that says who is a client.
    */
   setClusterId(clusterId: Ipv4 | undefined): void {
-    if (clusterId !== undefined) {
-      this.#tail.end();
-      this.#bestPathsChanged(this.rib.setClusterId(clusterId));
-    } else if (!this.#tail.isRunning) {
+    this.#bestPathsChanged(this.rib.setClusterId(clusterId));
+    if (clusterId !== undefined) this.#tail.end();
+    else if (!this.#tail.isRunning) {
       const clients = this.#configs.filter(({ routeReflectorClient }) => routeReflectorClient === true);
-      const end = () => this.#bestPathsChanged(this.rib.setClusterId());
-      if (clients.length === 0) end();
-      else {
-        this.#tail.begin(clients, () => {
-          end();
-          this.setPeers(this.#configs);
-        });
-      }
+      if (clients.length > 0) this.#tail.begin(clients, () => this.setPeers(this.#configs));
     }
   }
 

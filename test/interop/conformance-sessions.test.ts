@@ -346,9 +346,15 @@ describe.concurrent('RFC 2385: a peer with a key', () => {
 describe.concurrent('RFC 5082: a peer that is one hop away', () => {
   test('what comes with the usual TTL of 64 is closed without a word; with 255 there is a session', async () => {
     const [far, near] = [lab.place('near'), lab.place('near')];
-    const peer = await lab.connect(far);
-    peer.send(open({ id: far.address }));
-    expect(await peer.ending()).toBe('closed');
+    // Where it is closed before we have looked, connecting itself fails.
+    const ending = lab.connect(far).then(
+      (peer) => {
+        peer.send(open({ id: far.address }));
+        return peer.ending();
+      },
+      (error) => (error.code === 'ECONNRESET' ? 'closed' : Promise.reject(error)),
+    );
+    expect(await ending).toBe('closed');
     expect((await lab.agent.peer(`peer/${far.name}`)).lastError?.text).toMatch(/TTL 64, below the 255/);
     lab.setOnPeers('net.ipv4.ip_default_ttl=255');
     expect(await (await lab.session(near)).settled()).toBe('up');

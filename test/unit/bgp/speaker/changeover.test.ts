@@ -182,11 +182,25 @@ describe('a reflector that is told to stop', () => {
     stop();
     network.clock.advance((TAIL_SECONDS - 1) * SECOND);
     expect(learned(a)).toContain('10.244.12.0/24 from 192.168.1.13');
-    expect(updates()).toBe(before);
+    // Once more the same route, with its own identifier in the CLUSTER_LIST.
+    expect(updates()).toBe(before + 1);
     network.clock.advance(2 * SECOND);
     expect(learned(a)).toEqual(['10.244.13.0/24 from 192.168.1.13']);
     expect(learned(b)).toEqual(['10.244.13.0/24 from 192.168.1.13']);
     expect(status(c).map(({ flaps }) => flaps)).toEqual([0, 0]);
+  });
+
+  test('hears whoever reflects for its cluster from then on', async () => {
+    const { network, a, b, c, stop } = await reflection();
+    const clusterId = network.addressOf('244.0.0.1');
+    stop();
+    a.speaker.setClusterId(clusterId);
+    const client = { routeReflectorClient: true };
+    a.speaker.setPeers([peerConfig(a, b, client), peerConfig(a, c, client)]);
+    b.speaker.setPeers([peerConfig(b, a)]);
+    network.clock.advance(10 * SECOND);
+    expect(learned(c)).toContain('10.244.12.0/24 from 192.168.1.11');
+    expect(c.speaker.rib.best(prefix('10.244.12.0/24'))?.attributes.clusterList).toEqual([clusterId]);
   });
 
   test('and asked again meanwhile, it does not stop', async () => {
