@@ -222,6 +222,19 @@ describe('a node that enters itself', () => {
       expect(a.nodes).toEqual(['a', 'b']);
     });
 
+    test('are not judged by the time in which it took no signs either', async () => {
+      const a = await start('a', '192.168.1.11');
+      const b = await start('b', '192.168.1.12');
+      cluster.store.fail({ state: 'refusing', reason: 'it is full' });
+      await cluster.pass(2 * TIMEOUT_MS);
+      a.client.fail(undefined);
+      await cluster.pass(TIMEOUT_MS - 3 * BEAT_MS);
+      expect(a.nodes).toEqual(['a', 'b']);
+      b.client.fail(undefined);
+      await cluster.pass(4 * BEAT_MS);
+      expect(a.nodes).toEqual(['a', 'b']);
+    });
+
     test('are all back while the store is away: who returns then must not be turned off', async () => {
       const a = await start('a', '192.168.1.11');
       const b = await start('b', '192.168.1.12');
