@@ -8,18 +8,20 @@ import type { Namespace } from './netns.js';
 import { until } from './until.js';
 
 const PORT = 7777;
+/** Of its own: what the kernel remembers of thousands of flows must not be met by a question that gets the same port. */
+const FLOOD_PORT = 7778;
 
 /** Answers with the source address; a datagram `stats` with how often each was seen. */
 const SERVER = `
   const seen = {};
-  for (const type of ['udp4', 'udp6']) {
+  for (const [type, port] of [['udp4', ${PORT}], ['udp6', ${PORT}], ['udp4', ${FLOOD_PORT}]]) {
     const socket = require('node:dgram').createSocket({ type, ipv6Only: type === 'udp6' });
     socket.on('message', (message, from) => {
       seen[from.address] = (seen[from.address] ?? 0) + 1;
       const answer = message.toString() === 'stats' ? JSON.stringify(seen) : from.address;
       socket.send(answer, from.port, from.address);
     });
-    socket.bind(${PORT}, () => console.log(type));
+    socket.bind(port, () => console.log(type, port));
   }
 `;
 
@@ -42,7 +44,7 @@ const FLOOD = `
   const [address] = process.argv.slice(1);
   setInterval(() => {
     const socket = require('node:dgram').createSocket('udp4');
-    socket.send('flood', ${PORT}, address, () => socket.close());
+    socket.send('flood', ${FLOOD_PORT}, address, () => socket.close());
   }, 1);
 `;
 
@@ -52,7 +54,7 @@ export async function seeAddresses(namespace: Namespace, folder: string): Promis
   namespace.spawn(process.execPath, ['-e', SERVER], output);
   await until('the server of seen addresses is there', () => {
     const text = readFileSync(output, 'utf8');
-    return text.includes('udp4') && text.includes('udp6');
+    return [`udp4 ${PORT}`, `udp6 ${PORT}`, `udp4 ${FLOOD_PORT}`].every((line) => text.includes(line));
   });
 }
 
