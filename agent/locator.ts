@@ -24,8 +24,9 @@ export class Locator {
   async locate({ pools }: Resources, entered: NodeResource | undefined): Promise<Place> {
     const { ip, ip6, tunnelDevice } = this.#settings;
     const context = { pools, tunnelDevice };
-    const ipv4 =
-      (await this.#kept(entered, context)) ?? (await detectAddress(ip, { ...context, family: 'ipv4' }));
+    const found = await detectAddress(ip, { ...context, family: 'ipv4' });
+    const isKnown = 'chosen' in found && found.chosen.address === entered?.ipv4?.address;
+    const ipv4 = isKnown ? found : ((await this.#kept(entered, context)) ?? found);
     if ('chosen' in ipv4) this.#placed = ipv4.chosen;
     if (ip6 === undefined) return { ipv4 };
     return { ipv4, ipv6: await detectAddress(ip6, { ...context, family: 'ipv6' }) };
