@@ -24,9 +24,12 @@ export class Locator {
   async locate({ pools }: Resources, entered: NodeResource | undefined): Promise<Place> {
     const { ip, ip6, tunnelDevice } = this.#settings;
     const context = { pools, tunnelDevice };
-    const found = await detectAddress(ip, { ...context, family: 'ipv4' });
-    const isKnown = 'chosen' in found && found.chosen.address === entered?.ipv4?.address;
-    const ipv4 = isKnown ? found : ((await this.#kept(entered, context)) ?? found);
+    const ask = () => detectAddress(ip, { ...context, family: 'ipv4' });
+    // A name is not looked up again without need: who waits for DNS gives no signs of life meanwhile.
+    const found = ip.type === 'can-reach' && this.#placed !== undefined ? undefined : await ask();
+    const isKnown =
+      found !== undefined && 'chosen' in found && found.chosen.address === entered?.ipv4?.address;
+    const ipv4 = isKnown ? found : ((await this.#kept(entered, context)) ?? found ?? (await ask()));
     if ('chosen' in ipv4) this.#placed = ipv4.chosen;
     if (ip6 === undefined) return { ipv4 };
     return { ipv4, ipv6: await detectAddress(ip6, { ...context, family: 'ipv6' }) };
